@@ -1,0 +1,58 @@
+// Finds, for a tensor that comes in, the stored tensor that predicts it best.
+//
+// Remembers the sketch of every tensor whose blocks are stored whole, under the id of its first
+// blob, in the tables and in memory. A record may outlive some of its blobs: whoever uses one pins
+// it. Thread-safe.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string_view>
+
+#include "weightfs/base/source.h"
+#include "weightfs/file/block_cache.h"
+#include "weightfs/similar/sketch_index.h"
+#include "weightfs/tensor/layout.h"
+#include "weightfs/tree/tree.h"
+
+namespace weightfs::file {
+
+// Blocks of a stored tensor, for deltas: block i of the new tensor against blobs[i].
+struct BaseTensor {
+  std::uint64_t block_bytes = 0;
+  std::vector<store::BlobId> blobs;
+};
+
+class BaseFinder {
+ public:
+  static Result<std::unique_ptr<BaseFinder>> open(tree::Tree& tree, BlockCache& cache);
+
+  // The sketch of a tensor's extent; nothing for extents that are no floats, too small to be worth
+  // it, or can't be read. `tensor` names it and may be null.
+  std::optional<similar::TensorSketch> sketch(const Extent& extent, const Tensor* tensor,
+                                              const ByteSource& source) const;
+  // The base that saves most, if one saves enough.
+  std::optional<BaseTensor> find(const similar::TensorSketch& sketch, const Extent& extent,
+                                 std::uint64_t block_bytes, const ByteSource& source,
+                                 codec::Tier tier);
+
+  struct Candidate {
+    similar::TensorSketch sketch;
+    tree::BaseRecord record;
+  };
+  // Remembers a tensor that was stored: in `change`, and in memory once remember() is called.
+  static void put(tree::Change& change, const Candidate& candidate);
+  void remember(const Candidate& candidate);
+  // The tensor whose first blob this was is not whole any more.
+  void forget(tree::Change& change, store::BlobId blob);
+
+ private:
+  BaseFinder(tree::Tree& tree, BlockCache& cache) : tree_(tree), cache_(cache) {}
+  Status read_stored(std::uint64_t id, std::uint64_t offset_bytes, MutableByteSpan out);
+
+  tree::Tree& tree_;
+  BlockCache& cache_;
+  similar::SketchIndex index_;
+};
+
+}  // namespace weightfs::file

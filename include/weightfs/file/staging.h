@@ -1,0 +1,57 @@
+// Ordinary files in the store that take writes until a file is sealed.
+//
+// A staging file has the offsets of the file that it stands for; which of its bytes count is said
+// by the inode's ContentRecord alone. Thread-safe.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "weightfs/base/fd.h"
+#include "weightfs/tree/records.h"
+
+namespace weightfs::file {
+
+// One open staging file. Shared by the inode and by replies that still read from it.
+class StagedFile {
+ public:
+  StagedFile(tree::StagingId id, UniqueFd fd) : id_(id), fd_(std::move(fd)) {}
+  tree::StagingId id() const { return id_; }
+  int fd() const { return fd_.get(); }
+
+ private:
+  tree::StagingId id_;
+  UniqueFd fd_;
+};
+
+class StagingArea {
+ public:
+  // `path`: the directory, which is made when it is not there (unless read-only).
+  static Result<std::unique_ptr<StagingArea>> open(const std::string& path, bool read_only);
+
+  // A new, empty staging file under an id that was never used.
+  Result<std::shared_ptr<StagedFile>> create(tree::StagingId id);
+  Result<std::shared_ptr<StagedFile>> open_existing(tree::StagingId id) const;
+  Status remove(tree::StagingId id);
+  Result<std::vector<tree::StagingId>> list() const;
+  // Makes the names of files that were created before the call durable; cheap where there are none.
+  Status sync_names();
+  // Bytes that unprivileged writers may still use on the store's disk.
+  Result<std::uint64_t> free_bytes() const;
+  // Code::no_space where `wanted_bytes` more would leave less than the reserve that metadata needs.
+  Status check_room(std::uint64_t wanted_bytes) const;
+
+ private:
+  StagingArea(std::string path, bool read_only) : path_(std::move(path)), read_only_(read_only) {}
+  std::string path_of(tree::StagingId id) const;
+
+  std::string path_;
+  bool read_only_;
+  std::atomic<bool> has_new_names_{false};
+  std::mutex sync_mutex_;  // whoever finds no new names knows that they are durable; a leaf
+};
+
+}  // namespace weightfs::file

@@ -1,0 +1,149 @@
+#include "delta_codec.h"
+
+#include <array>
+#include <cmath>
+
+#include "float_choice.h"
+
+namespace weightfs::codec {
+namespace {
+
+constexpr std::size_t kSampleElements = 2048;
+// What a delta must save, as a part of the block alone: reading it takes the base as well.
+constexpr double kWorthwhile = 0.97;
+
+// A float of `bytes` bytes, its sign moved behind the mantissa.
+std::uint64_t load_rotated(const std::byte* element, std::size_t bytes) {
+  std::uint64_t word = 0;
+  std::memcpy(&word, element, bytes);
+  const auto bits = static_cast<unsigned>(8 * bytes);
+  return (word << 1) | (word >> (bits - 1));
+}
+
+// With what so small a sample makes it too low by (Miller and Madow).
+double entropy_bits(const Histogram& counts, std::size_t total) {
+  double sum = 0;
+  std::size_t distinct = 0;
+  for (const std::uint32_t count : counts) {
+    if (count == 0) continue;
+    ++distinct;
+    sum += count * std::log2(static_cast<double>(count));
+  }
+  const auto samples = static_cast<double>(total);
+  const double bias = static_cast<double>(distinct - 1) / (2 * samples * std::log(2.0));
+  return std::min(8.0, std::log2(samples) - sum / samples + bias);
+}
+
+// Both are of one dtype, or one of them may be guessed to be.
+bool is_same_kind(FloatKind kind, ByteSpan base, Dtype base_dtype) {
+  return float_kind(base_dtype, base) == kind;
+}
+
+bool saves_enough(double delta_bytes, ByteSpan raw, std::size_t element_size) {
+  const double alone_bits = estimate_bits_alone(raw, element_size);
+  const double alone_bytes =
+      alone_bits / 8 * static_cast<double>(raw.size()) / static_cast<double>(element_size);
+  return delta_bytes < kWorthwhile * alone_bytes;
+}
+
+std::optional<EncodedBlock> as_block(CodecTag tag, const StreamWriter& out, ByteSpan raw) {
+  if (out.failed() || out.size() >= raw.size()) return std::nullopt;
+  return EncodedBlock{.tag = tag, .uses_base = true, .bytes = out.view()};
+}
+
+std::optional<EncodedBlock> encode_16(ByteSpan raw, ByteSpan base, unsigned mantissa_bits,
+                                      DeltaScratch& scratch, Isa isa) {
+  const Delta16Choice choice = choose_delta_16(raw, base, mantissa_bits, scratch.delta_16, isa);
+  if (!saves_enough(choice.estimated_bytes, raw, 2)) return std::nullopt;
+  StreamWriter out(scratch.stream.get(raw.size()));
+  encode_delta_16(raw, base, choice, scratch.delta_16, out, isa);
+  return as_block(CodecTag::delta_16, out, raw);
+}
+
+std::optional<EncodedBlock> encode_wide(ByteSpan raw, ByteSpan base, CodecTag tag,
+                                        DeltaScratch& scratch, Isa isa) {
+  const std::size_t value_bytes = tag == CodecTag::delta_32 ? 4 : 8;
+  if (raw.size() < value_bytes) return std::nullopt;
+  const DeltaFit fit = fit_delta_wide(raw, base, value_bytes);
+  const double estimated_bits =
+      fit.bits_per_value * static_cast<double>(raw.size()) / static_cast<double>(value_bytes);
+  if (!saves_enough(estimated_bits / 8, raw, value_bytes)) return std::nullopt;
+  StreamWriter out(scratch.stream.get(raw.size()));
+  encode_delta_wide(raw, base, value_bytes, fit, scratch.delta_wide, out, isa);
+  return as_block(tag, out, raw);
+}
+
+// Whatever is no float of two bytes or more.
+std::optional<EncodedBlock> encode_columns(ByteSpan raw, const EncodeOptions& options,
+                                           DeltaScratch& scratch, Isa isa) {
+  if (options.base_dtype != options.dtype) return std::nullopt;
+  IntsPlan alone = plan_of_dtype(options.dtype, raw);
+  const double alone_bytes = std::min(fit_plan(raw, alone), static_cast<double>(raw.size()));
+  StreamWriter out(scratch.stream.get(raw.size()));
+  if (!encode_delta_ints(raw, options.base, options.dtype, kWorthwhile * alone_bytes,
+                         scratch.delta_ints, out, isa)) {
+    return std::nullopt;
+  }
+  return as_block(CodecTag::delta_ints, out, raw);
+}
+
+}  // namespace
+
+double estimate_bits_alone(ByteSpan raw, std::size_t element_bytes) {
+  const std::size_t count = raw.size() / element_bytes;
+  if (count == 0) return 8.0 * static_cast<double>(element_bytes);
+  const std::size_t step = std::max<std::size_t>(1, count / kSampleElements);
+  std::array<Histogram, 8> counts{};
+  std::size_t total = 0;
+  for (std::size_t i = 0; i < count; i += step, ++total) {
+    const std::uint64_t word = load_rotated(raw.data() + i * element_bytes, element_bytes);
+    for (std::size_t byte = 0; byte < element_bytes; ++byte)
+      ++counts[byte][word >> (8 * byte) & 0xFF];
+  }
+  double bits = 0;
+  for (std::size_t byte = 0; byte < element_bytes; ++byte)
+    bits += entropy_bits(counts[byte], total);
+  return bits;
+}
+
+std::optional<EncodedBlock> encode_as_delta(ByteSpan raw, const EncodeOptions& options,
+                                            DeltaScratch& scratch, Isa isa) {
+  if (options.base.empty() || options.base.size() != raw.size()) return std::nullopt;
+  const std::optional<FloatKind> kind = float_kind(options.dtype, raw);
+  if (!kind || element_bytes(*kind) == 1) return encode_columns(raw, options, scratch, isa);
+  if (!is_same_kind(*kind, options.base, options.base_dtype)) return std::nullopt;
+  switch (element_bytes(*kind)) {
+    case 4:
+      return encode_wide(raw, options.base, CodecTag::delta_32, scratch, isa);
+    case 8:
+      return encode_wide(raw, options.base, CodecTag::delta_64, scratch, isa);
+    default:
+      break;
+  }
+  const unsigned mantissa_bits = *kind == FloatKind::f16 ? 10 : 7;
+  return encode_16(raw, options.base, mantissa_bits, scratch, isa);
+}
+
+bool is_delta(CodecTag tag) {
+  return tag == CodecTag::delta_16 || tag == CodecTag::delta_32 || tag == CodecTag::delta_64 ||
+         tag == CodecTag::delta_ints;
+}
+
+Status decode_delta(CodecTag tag, ByteReader& in, ByteSpan base, MutableByteSpan out,
+                    DeltaScratch& scratch, Isa isa) {
+  if (base.size() != out.size()) return fail(Code::corrupt, "a delta's base has another length");
+  switch (tag) {
+    case CodecTag::delta_16:
+      return decode_delta_16(in, base, out, scratch.delta_16, isa);
+    case CodecTag::delta_32:
+      return decode_delta_wide(in, base, 4, out, scratch.delta_wide, isa);
+    case CodecTag::delta_64:
+      return decode_delta_wide(in, base, 8, out, scratch.delta_wide, isa);
+    case CodecTag::delta_ints:
+      return decode_delta_ints(in, base, out, scratch.delta_ints, isa);
+    default:
+      return fail(Code::newer_version, "a delta that this version does not know");
+  }
+}
+
+}  // namespace weightfs::codec

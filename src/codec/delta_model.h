@@ -1,0 +1,51 @@
+// What the deltas of floats have in common: how much the base's exponent says of a value's
+// distance.
+//
+// Values are told apart by level, the number of binades that their base lies below the top one. Of
+// a level either distances are coded (k low bits stored, the rest a symbol), or, where the base
+// says less than the value's own exponent does, the values themselves (the exponent a symbol).
+// Levels share three contexts for distances, in order; direct values have the fourth.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+
+#include "delta_level.h"
+#include "rans.h"
+
+namespace weightfs::codec {
+
+struct DeltaSample {
+  std::int64_t distance;  // in representable values
+  unsigned base_exponent;
+  unsigned exponent;
+};
+
+struct DeltaFormat {
+  unsigned direct_bits;    // stored of a direct value beside its symbol
+  unsigned most_low_bits;  // beyond, values are coded directly
+  double escape_bits;      // that an escape takes beside its symbol, about
+};
+
+struct DeltaLevelPlan {
+  std::uint8_t low_bits = 0;  // of distances
+  std::uint8_t context = 0;
+  bool direct = false;
+
+  bool operator==(const DeltaLevelPlan&) const = default;
+};
+
+struct DeltaFit {
+  std::array<DeltaLevelPlan, kDeltaLevels> plan;
+  unsigned top_level = 0;
+  unsigned top_exponent = 0;  // of direct values: their symbol is top_exponent - exponent
+  RansContextModel contexts;
+  double bits_per_value = 0;
+};
+
+// Fits to a sample of at most kMaxDeltaSamples values, one at least.
+constexpr std::size_t kMaxDeltaSamples = 8192;
+DeltaFit fit_delta(std::span<const DeltaSample> sample, const DeltaFormat& format);
+
+}  // namespace weightfs::codec

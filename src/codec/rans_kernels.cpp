@@ -1,0 +1,20 @@
+#include "rans_kernels.h"
+
+namespace weightfs::codec {
+
+const RansKernels& rans_kernels(Isa isa) {
+#if defined(__x86_64__)
+  if (isa == Isa::avx512) return kRansAvx512;
+  if (isa == Isa::avx2) {
+    static const RansKernels kernels = {.decode = kRansAvx2Decode,
+                                        .encode = kRansScalar.encode,
+                                        .decode_contexts = kRansScalar.decode_contexts,
+                                        .encode_contexts = kRansScalar.encode_contexts};
+    return kernels;
+  }
+#endif
+  (void)isa;
+  return kRansScalar;
+}
+
+}  // namespace weightfs::codec

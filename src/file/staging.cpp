@@ -1,0 +1,104 @@
+#include "weightfs/file/staging.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+
+#include "weightfs/base/fault.h"
+
+namespace weightfs::file {
+namespace {
+
+constexpr std::uint64_t kLargestReserveBytes = std::uint64_t{64} << 20;
+
+struct CloseDirectory {
+  void operator()(DIR* directory) const { ::closedir(directory); }
+};
+
+// A staging file's name is its id in decimal.
+bool parse_name(const char* name, std::uint64_t& id) {
+  const char* end = name + std::strlen(name);
+  const auto [stop, error] = std::from_chars(name, end, id);
+  return error == std::errc() && stop == end;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<StagingArea>> StagingArea::open(const std::string& path, bool read_only) {
+  if (!read_only && ::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) {
+    return fail_errno(errno, "can't make " + path);
+  }
+  return std::unique_ptr<StagingArea>(new StagingArea(path, read_only));
+}
+
+std::string StagingArea::path_of(tree::StagingId id) const {
+  return path_ + "/" + std::to_string(number(id));
+}
+
+Result<std::shared_ptr<StagedFile>> StagingArea::create(tree::StagingId id) {
+  WEIGHTFS_TRY(fault::check("staging.create"));
+  WEIGHTFS_ASSIGN(UniqueFd fd, open_file(path_of(id), O_RDWR | O_CREAT | O_EXCL, 0600));
+  has_new_names_ = true;
+  return std::make_shared<StagedFile>(id, std::move(fd));
+}
+
+Result<std::shared_ptr<StagedFile>> StagingArea::open_existing(tree::StagingId id) const {
+  WEIGHTFS_ASSIGN(UniqueFd fd, open_file(path_of(id), read_only_ ? O_RDONLY : O_RDWR));
+  return std::make_shared<StagedFile>(id, std::move(fd));
+}
+
+Status StagingArea::remove(tree::StagingId id) {
+  if (::unlink(path_of(id).c_str()) != 0 && errno != ENOENT) {
+    return fail_errno(errno, "can't remove " + path_of(id));
+  }
+  return {};
+}
+
+Result<std::vector<tree::StagingId>> StagingArea::list() const {
+  std::vector<tree::StagingId> ids;
+  const std::unique_ptr<DIR, CloseDirectory> directory(::opendir(path_.c_str()));
+  if (!directory) {
+    if (errno == ENOENT) return ids;
+    return fail_errno(errno, "can't list " + path_);
+  }
+  while (const dirent* entry = ::readdir(directory.get())) {
+    std::uint64_t id = 0;
+    if (parse_name(entry->d_name, id)) ids.push_back(static_cast<tree::StagingId>(id));
+  }
+  return ids;
+}
+
+Status StagingArea::sync_names() {
+  const std::lock_guard guard(sync_mutex_);
+  if (!has_new_names_.exchange(false)) return {};
+  Status synced = sync_directory(path_);
+  if (!synced) has_new_names_ = true;
+  return synced;
+}
+
+Result<std::uint64_t> StagingArea::free_bytes() const {
+  struct statvfs status {};
+  if (::statvfs(path_.c_str(), &status) != 0) return fail_errno(errno, "statvfs " + path_);
+  return static_cast<std::uint64_t>(status.f_bavail) * status.f_frsize;
+}
+
+Status StagingArea::check_room(std::uint64_t wanted_bytes) const {
+  struct statvfs status {};
+  if (::statvfs(path_.c_str(), &status) != 0) return fail_errno(errno, "statvfs " + path_);
+  const std::uint64_t total = static_cast<std::uint64_t>(status.f_blocks) * status.f_frsize;
+  const std::uint64_t available = static_cast<std::uint64_t>(status.f_bavail) * status.f_frsize;
+  const std::uint64_t reserve = std::min(kLargestReserveBytes, total / 50);
+  if (available < reserve || available - reserve < wanted_bytes) {
+    return fail(Code::no_space, "the store's disk is full");
+  }
+  return {};
+}
+
+}  // namespace weightfs::file

@@ -17,8 +17,15 @@ void mark_opened(fuse_file_info& info, fs::Handle handle) {
   info.noflush = (info.flags & O_ACCMODE) == O_RDONLY;  // a reader's close has no error to report
 }
 
+// The kernel knows the end of the file, and sends appended bytes with their offset. It also writes
+// pages of mappings back through any descriptor that is open for writing, one with O_APPEND too:
+// those bytes have their place already.
+int flags_without_append(int flags) {
+  return flags & ~O_APPEND;
+}
+
 void open(Reply reply, Context& context, fuse_ino_t inode, fuse_file_info* info) {
-  const auto handle = context.filesystem.open_file(inode, info->flags);
+  const auto handle = context.filesystem.open_file(inode, flags_without_append(info->flags));
   if (!handle) return reply.error(handle.error().code);
   mark_opened(*info, *handle);
   if (!reply.opened(*info)) context.filesystem.release(*handle);
@@ -35,14 +42,16 @@ void reply_created(Reply reply, Context& context, const Result<fs::Filesystem::C
 
 void create(Reply reply, Context& context, fuse_ino_t parent, const char* name, mode_t mode,
             fuse_file_info* info) {
-  const auto created = context.filesystem.create(parent, name, mode, info->flags, reply.caller());
+  const auto created = context.filesystem.create(parent, name, mode,
+                                                 flags_without_append(info->flags), reply.caller());
   reply_created(std::move(reply), context, created, *info);
 }
 
 #ifdef WEIGHTFS_FUSE_HAS_TMPFILE
 void create_unnamed(Reply reply, Context& context, fuse_ino_t parent, mode_t mode,
                     fuse_file_info* info) {
-  const auto created = context.filesystem.create_unnamed(parent, mode, info->flags, reply.caller());
+  const auto created = context.filesystem.create_unnamed(
+      parent, mode, flags_without_append(info->flags), reply.caller());
   reply_created(std::move(reply), context, created, *info);
 }
 #endif

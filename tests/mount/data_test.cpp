@@ -106,6 +106,32 @@ TEST_P(Data, ASharedMappingWritesToTheFile) {
   EXPECT_EQ(content(), expected);
 }
 
+// The kernel writes pages back through any descriptor, here through the one that appends.
+TEST_P(Data, AMappingWritesInPlaceWhereTheFileIsOpenForAppendingToo) {
+  std::string expected = noise(kMiB, 13);
+  UniqueFd fd = file_with(expected);
+  UniqueFd appending = must_open(path("f"), O_WRONLY | O_APPEND);
+  {
+    Mapping mapping(fd.get(), kMiB, PROT_READ | PROT_WRITE, MAP_SHARED);
+    std::memcpy(mapping.bytes() + 100, "mapped", 6);
+    EXPECT_EQ(mapping.sync(), 0);
+  }
+  expected.replace(100, 6, "mapped");
+  fd.reset();
+  appending.reset();
+  remount();  // so that what is read comes from the store, and not from the kernel's pages
+  EXPECT_EQ(content(), expected);
+}
+
+// O_APPEND is a flag of the descriptor, which fcntl(2) can change.
+TEST_P(Data, ADescriptorStopsAppendingWhenItsFlagIsCleared) {
+  (void)file_with("start");
+  const UniqueFd fd = must_open(path("f"), O_WRONLY | O_APPEND);
+  ASSERT_EQ(::fcntl(fd.get(), F_SETFL, 0), 0);
+  ASSERT_EQ(::pwrite(fd.get(), "S", 1, 0), 1);
+  EXPECT_EQ(content(), "Start");
+}
+
 TEST_P(Data, APrivateMappingKeepsItsWritesToItself) {
   const std::string expected = noise(kMiB, 7);
   const UniqueFd fd = file_with(expected);

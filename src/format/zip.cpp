@@ -40,6 +40,13 @@ tl::unexpected<Error> broken(const char* what) {
 // The end record's offset in the file: the last one whose comment reaches the end of the file.
 Result<std::uint64_t> find_end(const ByteSource& source, ByteVector& tail) {
   const std::uint64_t size = source.size_bytes();
+  if (size < kEndBytes) return broken("a zip file without a directory");
+  // Hardly an archive has a comment, and some files are thousands of archives.
+  WEIGHTFS_ASSIGN(tail, read_range(source, size - kEndBytes, kEndBytes));
+  if (ByteReader in(tail);
+      in.u32() == kEndMark && tail[20] == std::byte{0} && tail[21] == std::byte{0}) {
+    return size - kEndBytes;
+  }
   const std::uint64_t tail_bytes = std::min(size, kEndBytes + kMaxCommentBytes);
   WEIGHTFS_ASSIGN(tail, read_range(source, size - tail_bytes, tail_bytes));
   for (std::uint64_t at = tail_bytes < kEndBytes ? 0 : tail_bytes - kEndBytes + 1; at-- > 0;) {
@@ -176,6 +183,30 @@ Result<std::vector<ZipMember>> read_zip_directory(const ByteSource& source) {
     members.push_back(std::move(member));
   }
   return members;
+}
+
+Result<std::uint64_t> find_zip_begin(const ByteSource& source) {
+  ByteVector tail;
+  WEIGHTFS_ASSIGN(const std::uint64_t end_offset, find_end(source, tail));
+  ByteReader in(ByteSpan(tail).subspan(end_offset - (source.size_bytes() - tail.size())));
+  in.skip(12);
+  const std::uint64_t directory_bytes = in.u32();
+  const std::uint64_t directory_offset = in.u32();
+  // Where a record lies in the file, and where the archive says that it lies.
+  std::uint64_t record_offset = end_offset - std::min(end_offset, directory_bytes);
+  std::uint64_t said_offset = directory_offset;
+  if (end_offset >= kLocator64Bytes + kEnd64Bytes) {
+    WEIGHTFS_ASSIGN(const ByteVector locator,
+                    read_range(source, end_offset - kLocator64Bytes, kLocator64Bytes));
+    ByteReader locator_in(locator);
+    if (locator_in.u32() == kLocator64Mark) {
+      locator_in.skip(4);
+      said_offset = locator_in.u64();
+      record_offset = end_offset - kLocator64Bytes - kEnd64Bytes;
+    }
+  }
+  if (said_offset > record_offset) return broken("a zip directory lies behind its end");
+  return record_offset - said_offset;
 }
 
 const ZipMember* find_member(const std::vector<ZipMember>& members, std::string_view name) {

@@ -27,6 +27,11 @@ bool looks_like_zip(ByteSpan head);
 // archives of several disks. Members may overlap: whoever makes extents of them must check.
 Result<std::vector<ZipMember>> read_zip_directory(const ByteSource& source);
 
+// Where the archive begins that ends with the file: 0, unless something lies before it (another
+// archive, a program that unpacks it), whose length no offset within counts. Code::invalid where
+// there is no directory.
+Result<std::uint64_t> find_zip_begin(const ByteSource& source);
+
 // The first member of that name, or nullptr.
 const ZipMember* find_member(const std::vector<ZipMember>& members, std::string_view name);
 

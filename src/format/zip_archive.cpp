@@ -1,10 +1,13 @@
 // Zip files: PyTorch's, npz, and any other whose stored members are files that some parser knows
-// (Stable-Baselines3 has zips in zips).
+// (Stable-Baselines3 has zips in zips). And several of them, one behind the other: a distributed
+// checkpoint of PyTorch (torch/distributed/checkpoint/filesystem.py) is one for each tensor.
 #include <algorithm>
 
+#include "bounds.h"
 #include "layout_builder.h"
 #include "nested.h"
 #include "parsers.h"
+#include "source_io.h"
 #include "torch_zip.h"
 #include "zip.h"
 
@@ -43,6 +46,44 @@ Result<Layout> members_layout(const ParseInput& input, const std::vector<ZipMemb
   return std::move(builder).finish();
 }
 
+struct ArchiveRange {
+  std::uint64_t begin_bytes = 0;
+  std::uint64_t end_bytes = 0;
+};
+
+// The archives that follow each other up to the end of the file, in their order. What lies before
+// them is left.
+Result<std::vector<ArchiveRange>> find_archives(const ByteSource& source) {
+  std::vector<ArchiveRange> archives;
+  for (std::uint64_t end = source.size_bytes(); end > 0 && archives.size() < kMaxTensors;) {
+    const SliceSource slice(source, 0, end);
+    const Result<std::uint64_t> begin = find_zip_begin(slice);
+    if (!begin && archives.empty()) return tl::unexpected(begin.error());
+    if (!begin || *begin >= end) break;
+    archives.push_back({.begin_bytes = *begin, .end_bytes = end});
+    end = *begin;
+  }
+  std::reverse(archives.begin(), archives.end());
+  return archives;
+}
+
+Result<Layout> sequence_layout(const ParseInput& input, const std::vector<ArchiveRange>& archives) {
+  std::vector<Layout> layouts;
+  for (std::size_t i = 0; i < archives.size(); ++i) {
+    const std::uint64_t begin = archives[i].begin_bytes;
+    layouts.push_back(parse_nested(
+        input, {.offset_bytes = begin, .length_bytes = archives[i].end_bytes - begin, .name = {}}));
+  }
+  const bool is_checkpoint = std::ranges::all_of(
+      layouts, [](const Layout& layout) { return layout.format == "pytorch-zip"; });
+  LayoutBuilder builder(is_checkpoint ? "pytorch-distributed" : "zip", input.source.size_bytes());
+  builder.add_metadata("archives", std::to_string(archives.size()));
+  for (std::size_t i = 0; i < archives.size(); ++i) {
+    builder.add_nested(layouts[i], archives[i].begin_bytes, std::to_string(i));
+  }
+  return std::move(builder).finish();
+}
+
 class ZipParser final : public Parser {
  public:
   std::string_view name() const override { return "zip"; }
@@ -52,6 +93,10 @@ class ZipParser final : public Parser {
   }
 
   Result<Layout> parse(const ParseInput& input) const override {
+    WEIGHTFS_ASSIGN(const std::vector<ArchiveRange> archives, find_archives(input.source));
+    if (archives.front().begin_bytes > 0 || archives.size() > 1) {
+      return sequence_layout(input, archives);
+    }
     WEIGHTFS_ASSIGN(const std::vector<ZipMember> members, read_zip_directory(input.source));
     return is_torch_archive(members) ? torch_zip_layout(input, members)
                                      : members_layout(input, members);

@@ -164,6 +164,31 @@ TEST(ZipArchive, FindsTensorsInZipsInZips) {
   EXPECT_EQ(content_of(file, layout.tensors[0]), "abcd");
 }
 
+TEST(ZipArchive, FindsTheArchivesOfADistributedCheckpoint) {
+  const auto archive = [](const std::string& data) {
+    Pickle pickle;
+    rebuild(pickle, "0", 1, 0, {1}, {1});
+    return make_zip({{"archive/data.pkl", pickle.stop()}, {"archive/data/0", data}});
+  };
+  const std::string file = archive("abcd") + archive("efgh") + archive("ijkl");
+  const Layout layout = detect(file);
+  EXPECT_EQ(layout.format, "pytorch-distributed") << layout.opaque_reason;
+  ASSERT_EQ(layout.tensors.size(), 3U);
+  EXPECT_EQ(content_of(file, layout.tensors[0]), "abcd");
+  EXPECT_EQ(content_of(file, layout.tensors[1]), "efgh");
+  EXPECT_EQ(content_of(file, layout.tensors[2]), "ijkl");
+  EXPECT_EQ(layout.tensors[1].name, "1");
+}
+
+TEST(ZipArchive, FindsAnArchiveBehindOtherBytes) {
+  const std::string array =
+      npy("{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }", "12345678");
+  const std::string file = make_zip({{"a", "x"}}).substr(0, 31) + make_zip({{"w.npy", array}});
+  const Layout layout = detect(file);
+  ASSERT_EQ(layout.tensors.size(), 1U) << layout.opaque_reason;
+  EXPECT_EQ(content_of(file, layout.tensors[0]), "12345678");
+}
+
 TEST(ZipArchive, SaysWhichMemberIsBroken) {
   const std::string bad = npy("{'descr': '<f4', 'fortran_order': False, 'shape': (9,), }", "1234");
   const Layout layout = detect(make_zip({{"a.npy", bad}}));

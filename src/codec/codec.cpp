@@ -5,6 +5,7 @@
 #include "delta_codec.h"
 #include "float_choice.h"
 #include "scratch_impl.h"
+#include "slice_codec.h"
 #include "zstd_codec.h"
 
 namespace weightfs::codec {
@@ -103,6 +104,7 @@ Candidate encode_by_zstd(ByteSpan raw, double ratio, Tier tier, Scratch::Impl& s
 EncodedBlock encode_block(ByteSpan raw, const EncodeOptions& options, Scratch& scratch) {
   if (is_all_zero(raw)) return {.tag = CodecTag::zero, .uses_base = false, .bytes = {}};
   Scratch::Impl& impl = scratch.impl();
+  if (const Candidate slice = encode_as_slice(raw, options, impl.stream)) return *slice;
   EncodedBlock best = {.tag = CodecTag::raw, .uses_base = false, .bytes = raw};
   const Candidate delta = encode_as_delta(raw, options, impl.deltas);
   const std::optional<FloatKind> kind = float_kind(options.dtype, raw);
@@ -156,6 +158,8 @@ Status decode_block(CodecTag tag, ByteSpan encoded, ByteSpan base, MutableByteSp
       return decode_zstd(encoded, out);
     case CodecTag::ints:
       return decode_all(encoded, [&](ByteReader& in) { return decode_ints(in, out, impl.ints); });
+    case CodecTag::slice:
+      return decode_all(encoded, [&](ByteReader& in) { return decode_slice(in, base, out); });
     case CodecTag::zero_mask:
       return decode_all(encoded, [&](ByteReader& in) {
         return decode_zero_mask(in, out, impl.zero_mask, impl.floats);
@@ -202,6 +206,8 @@ std::string_view codec_name(CodecTag tag) {
       return "delta_64";
     case CodecTag::delta_ints:
       return "delta_ints";
+    case CodecTag::slice:
+      return "slice";
   }
   return "unknown";
 }

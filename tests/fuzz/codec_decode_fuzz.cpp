@@ -29,7 +29,10 @@ bool is_delta_tag(CodecTag tag) {
 void decode(ByteSpan file) {
   const auto blob = testing::parse_golden_blob(file);
   if (!blob || blob->block_bytes > kMaxFuzzedBytes) return;
-  const ByteVector base = is_delta_tag(blob->tag) ? make_base(blob->block_bytes) : ByteVector();
+  // A slice's base is longer than the block.
+  const std::size_t base_bytes =
+      blob->tag == CodecTag::slice ? 2 * blob->block_bytes + 1 : blob->block_bytes;
+  const ByteVector base = is_delta_tag(blob->tag) ? make_base(base_bytes) : ByteVector();
   static Scratch scratch;
   ByteVector first(blob->block_bytes, std::byte{0x00});
   ByteVector second(blob->block_bytes, std::byte{0xFF});

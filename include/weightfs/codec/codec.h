@@ -40,6 +40,7 @@ enum class CodecTag : std::uint8_t {
   delta_32 = 49,    // the same of fp32
   delta_64 = 50,    // and of fp64
   delta_ints = 51,  // everything else by its difference from the base, by columns
+  slice = 52,       // a piece of a longer base, as it is
 };
 
 // Blocks are at most this long; decoders refuse more.
@@ -52,10 +53,12 @@ struct EncodeOptions {
   Dtype dtype = Dtype::opaque;  // of the extent; the block starts at a unit's start
   Tier tier = Tier::default_tier;
   bool portable = false;  // choose only what is read quickly without wide vectors
-  // The raw bytes of the base block, of the same length as the block and of dtype `base_dtype`;
-  // empty where there is none. A delta is chosen only if it is smaller than the block alone.
+  // The raw bytes of the base block, of dtype `base_dtype`; empty where there is none. One of the
+  // block's length may give a delta, chosen only if it is smaller than the block alone. A longer
+  // one gives a slice, if the block is its piece at `base_offset_bytes`.
   ByteSpan base = {};
   Dtype base_dtype = Dtype::opaque;
+  std::size_t base_offset_bytes = 0;
 };
 
 // Buffers that codecs reuse between blocks. Not thread-safe: one to a thread.

@@ -29,6 +29,8 @@ std::uint64_t Cutter::extent_end_bytes() const {
 }
 
 std::uint64_t Cutter::known_length_bytes() const {
+  const auto cut = std::ranges::upper_bound(cuts_, position_bytes_);
+  if (cut != cuts_.end()) return *cut - position_bytes_;
   const std::uint64_t block_bytes = tensor_block_bytes(extent());
   return std::min(block_bytes, extent_end_bytes() - position_bytes_);
 }
@@ -52,7 +54,9 @@ Block Cutter::next(ByteSpan window) const {
 
 void Cutter::advance(std::uint64_t length_bytes) {
   position_bytes_ = std::min(position_bytes_ + length_bytes, extent_end_bytes());
-  if (position_bytes_ == extent_end_bytes()) ++extent_index_;
+  if (position_bytes_ != extent_end_bytes()) return;
+  ++extent_index_;
+  cuts_.clear();
 }
 
 }  // namespace weightfs::chunk

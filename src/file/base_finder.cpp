@@ -84,16 +84,39 @@ std::optional<BaseTensor> BaseFinder::find(const similar::TensorSketch& sketch,
   return BaseTensor{.block_bytes = (*record)->block_bytes, .blobs = std::move((*record)->blobs)};
 }
 
+std::vector<NamesakeTensor> BaseFinder::namesakes(const Extent& extent, const Tensor& tensor,
+                                                  std::uint64_t block_bytes) const {
+  similar::TensorDescription description;
+  description.name = tensor.name;
+  description.dtype = extent.dtype;
+  description.length_bytes = extent.length_bytes;
+  std::vector<NamesakeTensor> namesakes;
+  for (const similar::Candidate& known :
+       index_.namesakes(similar::sketch_without_samples(description))) {
+    auto record = tree_.base(static_cast<store::BlobId>(known.id));
+    if (!record || !*record || (*record)->block_bytes != block_bytes) continue;
+    namesakes.push_back(
+        {.tensor = {.block_bytes = block_bytes, .blobs = std::move((*record)->blobs)},
+         .length_bytes = known.length_bytes});
+  }
+  return namesakes;
+}
+
 Status BaseFinder::read_stored(std::uint64_t id, std::uint64_t offset_bytes, MutableByteSpan out) {
   WEIGHTFS_ASSIGN(const auto record, tree_.base(static_cast<store::BlobId>(id)));
   if (!record) return fail(Code::not_found, "the base is gone");
+  const BaseTensor tensor{.block_bytes = record->block_bytes, .blobs = record->blobs};
+  return read(tensor, offset_bytes, out);
+}
+
+Status BaseFinder::read(const BaseTensor& tensor, std::uint64_t offset_bytes, MutableByteSpan out) {
   while (!out.empty()) {
-    const std::uint64_t index = offset_bytes / record->block_bytes;
-    if (index >= record->blobs.size()) return fail(Code::invalid, "past the end of the base");
-    const store::BlobId blob = record->blobs[static_cast<std::size_t>(index)];
+    const std::uint64_t index = offset_bytes / tensor.block_bytes;
+    if (index >= tensor.blobs.size()) return fail(Code::invalid, "past the end of the base");
+    const store::BlobId blob = tensor.blobs[static_cast<std::size_t>(index)];
     if (blob == store::BlobId::none) return fail(Code::not_found, "that block can't be a base");
     WEIGHTFS_ASSIGN(const auto block, cache_.get(blob));
-    const auto from = static_cast<std::size_t>(offset_bytes % record->block_bytes);
+    const auto from = static_cast<std::size_t>(offset_bytes % tensor.block_bytes);
     if (from >= block->bytes().size()) return fail(Code::invalid, "past the end of the base");
     const std::size_t length = std::min(out.size(), block->bytes().size() - from);
     std::ranges::copy(block->bytes().subspan(from, length), out.begin());

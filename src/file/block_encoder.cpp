@@ -145,9 +145,10 @@ void BlockEncoder::encode_one(const BlockToEncode& block, Candidate& candidate) 
   BlockCache::BlockPointer base;
   if (candidate.base != store::BlobId::none) {
     base = parts_.cache.get(candidate.base).value_or(nullptr);  // a broken base is no base
-    if (base && base->bytes().size() == block.raw.size()) {
+    if (base) {
       how.base = base->bytes();
       how.base_dtype = how.dtype;
+      how.base_offset_bytes = block.base_offset_bytes;
     }
   }
   const codec::EncodedBlock encoded = codec::encode_block(block.raw, how, thread_scratch());

@@ -43,6 +43,7 @@ struct Ingest::Impl {
         tensors(ingest_parts.bases, ingest_options.tier) {}
 
   Status cut_file(const IngestFile& file, const std::shared_ptr<RecipeBuilder>& builder);
+  void plan_extent(const IngestFile& file, chunk::Cutter& cutter);
   Result<bool> take_over_previous(const IngestFile& file, chunk::Cutter& cutter,
                                   const std::shared_ptr<RecipeBuilder>& builder);
   bool skip_hole(const IngestFile& file, chunk::Cutter& cutter,
@@ -127,6 +128,7 @@ Status Ingest::Impl::cut_file(const IngestFile& file,
     if (file.cancelled && file.cancelled()) {
       return fail(Code::interrupted, "the file was changed while it was sealed");
     }
+    plan_extent(file, cutter);
     WEIGHTFS_ASSIGN(const bool taken_over, take_over_previous(file, cutter, builder));
     if (!taken_over && !skip_hole(file, cutter, builder)) {
       WEIGHTFS_TRY(process_window(file, cutter, builder));
@@ -135,6 +137,12 @@ Status Ingest::Impl::cut_file(const IngestFile& file,
     if (full || batch.entry_count >= kMostEntriesOfBatch) submit_batch();
   }
   return {};
+}
+
+// Before an extent's first block: a tensor that gained or lost rows is cut along what it was.
+void Ingest::Impl::plan_extent(const IngestFile& file, chunk::Cutter& cutter) {
+  if (!cutter.at_extent_start()) return;
+  cutter.set_cuts(tensors.cuts_of(cutter.extent_index(), cutter.extent(), *file.source));
 }
 
 Result<bool> Ingest::Impl::take_over_previous(const IngestFile& file, chunk::Cutter& cutter,
@@ -199,12 +207,15 @@ std::vector<BlockToEncode> Ingest::Impl::cut_window(const IngestFile& file, chun
     const ByteSpan rest =
         ByteSpan(window).subspan(static_cast<std::size_t>(cutter.position_bytes() - begin));
     if (rest.empty()) break;
+    if (!blocks.empty()) plan_extent(file, cutter);
     const chunk::Block block = cutter.next(rest);
     if (block.length_bytes == 0) break;
     const Extent& extent = builder.layout.extents[block.extent_index];
+    const BlockBase base = tensors.base_of(block, extent, *file.source);
     blocks.push_back({.block = block,
                       .raw = rest.first(static_cast<std::size_t>(block.length_bytes)),
-                      .base = tensors.base_of(block, extent, *file.source)});
+                      .base = base.blob,
+                      .base_offset_bytes = base.offset_bytes});
     cutter.advance(block.length_bytes);
   }
   return blocks;

@@ -7,17 +7,41 @@ namespace weightfs::file {
 bool TensorTracker::begin_file(const Layout& layout) {
   tensors_.clear();
   under_way_.clear();
+  plan_.clear();
   for (const Tensor& tensor : layout.tensors) tensors_.try_emplace(tensor.offset_bytes, &tensor);
   return std::ranges::any_of(layout.extents,
                              [](const Extent& extent) { return is_float(extent.dtype); });
 }
 
+const Tensor* TensorTracker::tensor_at(std::uint64_t offset_bytes) const {
+  const auto named = tensors_.find(offset_bytes);
+  return named == tensors_.end() ? nullptr : named->second;
+}
+
+std::vector<std::uint64_t> TensorTracker::cuts_of(std::size_t extent_index, const Extent& extent,
+                                                  const ByteSource& source) {
+  planned_extent_ = extent_index;
+  plan_.clear();
+  const Tensor* tensor = tensor_at(extent.offset_bytes);
+  if (tensor == nullptr || !is_float(extent.dtype)) return {};
+  plan_ = plan_resized_tensor(finder_, extent, *tensor, source);
+  std::vector<std::uint64_t> cuts;
+  cuts.reserve(plan_.size());
+  for (const PlannedPiece& piece : plan_) cuts.push_back(extent.offset_bytes + piece.end_bytes);
+  return cuts;
+}
+
+BlockBase TensorTracker::planned_base_of(const chunk::Block& block, const Extent& extent) const {
+  const std::uint64_t end_bytes = block.offset_bytes + block.length_bytes - extent.offset_bytes;
+  const auto piece = std::ranges::lower_bound(plan_, end_bytes, {}, &PlannedPiece::end_bytes);
+  if (piece == plan_.end() || piece->end_bytes != end_bytes) return {};
+  return {.blob = piece->base, .offset_bytes = piece->base_offset_bytes};
+}
+
 TensorTracker::Progress* TensorTracker::begin(const chunk::Block& block, const Extent& extent,
                                               const ByteSource& source) {
   if (block.offset_bytes != extent.offset_bytes) return nullptr;  // it began with a known block
-  const auto named = tensors_.find(extent.offset_bytes);
-  const Tensor* tensor = named == tensors_.end() ? nullptr : named->second;
-  const auto sketch = finder_.sketch(extent, tensor, source);
+  const auto sketch = finder_.sketch(extent, tensor_at(extent.offset_bytes), source);
   if (!sketch) return nullptr;
   Progress progress;
   progress.sketch = *sketch;
@@ -28,16 +52,20 @@ TensorTracker::Progress* TensorTracker::begin(const chunk::Block& block, const E
   return &under_way_.insert_or_assign(block.extent_index, std::move(progress)).first->second;
 }
 
-store::BlobId TensorTracker::base_of(const chunk::Block& block, const Extent& extent,
-                                     const ByteSource& source) {
-  if (!is_float(extent.dtype)) return store::BlobId::none;
+BlockBase TensorTracker::base_of(const chunk::Block& block, const Extent& extent,
+                                 const ByteSource& source) {
+  if (!is_float(extent.dtype)) return {};
+  if (block.extent_index == planned_extent_ && !plan_.empty()) {
+    return planned_base_of(block, extent);
+  }
   const auto found = under_way_.find(block.extent_index);
   const Progress* progress =
       found != under_way_.end() ? &found->second : begin(block, extent, source);
-  if (progress == nullptr || !progress->base) return store::BlobId::none;
+  if (progress == nullptr || !progress->base) return {};
   const std::uint64_t index = (block.offset_bytes - progress->begin_bytes) / progress->block_bytes;
   const std::vector<store::BlobId>& blobs = progress->base->blobs;
-  return index < blobs.size() ? blobs[static_cast<std::size_t>(index)] : store::BlobId::none;
+  if (index >= blobs.size()) return {};
+  return {.blob = blobs[static_cast<std::size_t>(index)]};
 }
 
 std::optional<BaseFinder::Candidate> TensorTracker::note_entry(const chunk::Block& block,

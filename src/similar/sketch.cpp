@@ -81,12 +81,18 @@ Result<TensorSketch> TensorSketch::parse(ByteSpan bytes) {
   return sketch;
 }
 
+TensorSketch sketch_without_samples(const TensorDescription& description) {
+  TensorSketch sketch;
+  sketch.dtype = description.dtype;
+  sketch.length_bytes = description.length_bytes;
+  sketch.name_hash = checksum(bytes_of(without_wrappers(description.name)));
+  sketch.shape_hash = hash_shape(description.shape);
+  return sketch;
+}
+
 SketchBuilder::SketchBuilder(const TensorDescription& description)
-    : unit_bytes_(std::max(1U, dtype_layout(description.dtype).unit_bytes)) {
-  sketch_.dtype = description.dtype;
-  sketch_.length_bytes = description.length_bytes;
-  sketch_.name_hash = checksum(bytes_of(without_wrappers(description.name)));
-  sketch_.shape_hash = hash_shape(description.shape);
+    : sketch_(sketch_without_samples(description)),
+      unit_bytes_(std::max(1U, dtype_layout(description.dtype).unit_bytes)) {
   unit_count_ = description.length_bytes / unit_bytes_;
 }
 

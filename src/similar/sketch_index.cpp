@@ -197,4 +197,16 @@ std::vector<Candidate> SketchIndex::candidates(const TensorSketch& sketch,
   return found;
 }
 
+std::vector<Candidate> SketchIndex::namesakes(const TensorSketch& sketch) const {
+  const std::shared_lock lock(impl_->mutex);
+  std::vector<Candidate> found;
+  impl_->keys.for_each(namesake_key(sketch), [&](Slot slot) {
+    const TensorSketch& known = impl_->entries[slot].sketch;
+    const bool same_name = known.name_hash == sketch.name_hash && known.dtype == sketch.dtype;
+    if (!same_name || known.length_bytes == sketch.length_bytes) return;
+    found.push_back(make_candidate(impl_->entries[slot], sketch));
+  });
+  return found;
+}
+
 }  // namespace weightfs::similar

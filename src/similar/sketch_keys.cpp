@@ -18,8 +18,15 @@ std::uint64_t unit_count(const TensorSketch& sketch) {
   return sketch.length_bytes / std::max(1U, dtype_layout(sketch.dtype).unit_bytes);
 }
 
+std::uint64_t namesake_key(const TensorSketch& sketch) {
+  return hash(std::array{kBands + std::uint64_t{1}, sketch.name_hash,
+                         static_cast<std::uint64_t>(sketch.dtype)});
+}
+
 SketchKeys keys_of(const TensorSketch& sketch) {
   SketchKeys keys;
+  static const std::uint64_t kNoName = checksum(ByteSpan());
+  if (sketch.name_hash != kNoName) keys.keys[keys.size++] = namesake_key(sketch);
   keys.keys[keys.size++] =
       hash(std::array{kBands + std::uint64_t{0}, sketch.name_hash, sketch.shape_hash,
                       static_cast<std::uint64_t>(sketch.dtype)});

@@ -12,7 +12,7 @@ namespace weightfs::similar {
 // surely, unrelated tensors of one distribution hardly ever do.
 constexpr std::size_t kBandSamples = 4;
 constexpr std::size_t kBands = kSketchSamples / kBandSamples;
-constexpr std::size_t kMaxKeys = kBands + 1;
+constexpr std::size_t kMaxKeys = kBands + 2;
 
 struct SketchKeys {
   std::array<std::uint64_t, kMaxKeys> keys{};
@@ -22,8 +22,12 @@ struct SketchKeys {
   const std::uint64_t* end() const { return keys.data() + size; }
 };
 
-// One key for name, dtype and shape, and one for each band of samples that are not all alike
-// (constant tensors would all be relatives): signs and exponents, with the number of elements.
+// The key of all tensors of one name and dtype, whatever their shape.
+std::uint64_t namesake_key(const TensorSketch& sketch);
+
+// namesake_key, one key for name, dtype and shape, and one for each band of samples that are not
+// all alike (constant tensors would all be relatives): signs and exponents, with the number of
+// elements.
 SketchKeys keys_of(const TensorSketch& sketch);
 
 // Elements, or units of quantized blocks.

@@ -51,6 +51,22 @@ TEST(Cutter, CutsQuantizedTensorsBetweenTheirBlocks) {
   EXPECT_EQ(tensor_block_bytes({.length_bytes = 10'000'000, .dtype = Dtype::q4_k}) % 144, 0u);
 }
 
+TEST(Cutter, CutsWhereItIsToldAndAsBeforeInTheNextExtent) {
+  const ByteVector file = random_bytes(1'000'000, 5);
+  Layout layout;
+  layout.extents = {{.offset_bytes = 0, .length_bytes = 300'000, .dtype = Dtype::f32},
+                    {.offset_bytes = 300'000, .length_bytes = 700'000, .dtype = Dtype::f32}};
+  Cutter cutter(layout);
+  cutter.set_cuts({1000, 200'000, 300'000});
+  std::vector<std::uint64_t> cuts;
+  while (!cutter.at_end()) {
+    cutter.advance(cutter.next(ByteSpan(file).subspan(cutter.position_bytes())).length_bytes);
+    cuts.push_back(cutter.position_bytes());
+  }
+  EXPECT_EQ(cuts, (std::vector<std::uint64_t>{1000, 200'000, 300'000, 300'000 + kBlockBytes,
+                                              300'000 + 2 * kBlockBytes, 1'000'000}));
+}
+
 TEST(FastCdc, FindsItsCutsAgainAfterAnInsertion) {
   const ByteVector original = random_bytes(4'000'000, 2);
   ByteVector shifted = random_bytes(1000, 3);

@@ -56,6 +56,28 @@ TEST(SketchIndex, ProposesATensorOfTheSameNameThatLooksDifferent) {
   EXPECT_TRUE(found[0].same_name);
 }
 
+TEST(SketchIndex, KnowsNamesakesOfOtherLengthsTheLastFirst) {
+  SketchIndex index;
+  const auto sized = [](std::uint64_t rows, Dtype dtype = Dtype::f32) {
+    TensorSketch sketch = make_sketch(1);
+    sketch.dtype = dtype;
+    sketch.length_bytes = rows * 256;
+    return sketch;
+  };
+  index.insert(1, sized(100));
+  index.insert(2, sized(101));
+  index.insert(3, sized(102));
+  index.insert(4, sized(100, Dtype::bf16));
+  index.insert(5, make_sketch(2));
+  const std::vector<Candidate> found = index.namesakes(sized(102));
+  ASSERT_EQ(found.size(), 2U);
+  EXPECT_EQ(found[0].id, 2U);
+  EXPECT_EQ(found[1].id, 1U);
+  EXPECT_EQ(found[1].length_bytes, 100U * 256);
+  index.erase(2);
+  EXPECT_EQ(index.namesakes(sized(102)).size(), 1U);
+}
+
 TEST(SketchIndex, ProposesCastsOnlyWhereTheyAreWanted) {
   SketchIndex index;
   TensorSketch cast = make_sketch(1);

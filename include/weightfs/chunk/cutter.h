@@ -3,6 +3,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <utility>
+#include <vector>
 
 #include "weightfs/base/bytes.h"
 #include "weightfs/tensor/layout.h"
@@ -32,7 +34,12 @@ class Cutter {
   bool at_end() const { return extent_index_ == layout_->extents.size(); }
   std::uint64_t position_bytes() const { return position_bytes_; }
   const Extent& extent() const { return layout_->extents[extent_index_]; }
+  std::size_t extent_index() const { return extent_index_; }
   std::uint64_t extent_end_bytes() const;
+  // Cuts the current extent, at whose start the cutter stands, at these offsets in the file
+  // instead: ascending, at most kBlockBytes apart, the last one the extent's end.
+  void set_cuts(std::vector<std::uint64_t> cuts) { cuts_ = std::move(cuts); }
+  bool at_extent_start() const { return position_bytes_ == extent().offset_bytes; }
   // The next block, given the file's bytes from position_bytes() on. A block that could end behind
   // the window is given only when the window has kBlockBytes or reaches the end of the extent;
   // otherwise the length is 0, and a longer window is needed.
@@ -46,6 +53,7 @@ class Cutter {
   const Layout* layout_;
   std::size_t extent_index_ = 0;
   std::uint64_t position_bytes_ = 0;
+  std::vector<std::uint64_t> cuts_;  // of the current extent; empty where nobody set any
 };
 
 }  // namespace weightfs::chunk

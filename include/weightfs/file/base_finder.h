@@ -23,6 +23,12 @@ struct BaseTensor {
   std::vector<store::BlobId> blobs;
 };
 
+// A stored tensor of the same name and dtype as another, and of another length.
+struct NamesakeTensor {
+  BaseTensor tensor;
+  std::uint64_t length_bytes = 0;
+};
+
 class BaseFinder {
  public:
   static Result<std::unique_ptr<BaseFinder>> open(tree::Tree& tree, BlockCache& cache);
@@ -35,6 +41,13 @@ class BaseFinder {
   std::optional<BaseTensor> find(const similar::TensorSketch& sketch, const Extent& extent,
                                  std::uint64_t block_bytes, const ByteSource& source,
                                  codec::Tier tier);
+
+  // What was stored last under the name of this tensor, and cut into blocks of `block_bytes`; at
+  // most a few.
+  std::vector<NamesakeTensor> namesakes(const Extent& extent, const Tensor& tensor,
+                                        std::uint64_t block_bytes) const;
+  // Bytes of a stored tensor; an error where a block is not there or can't be read.
+  Status read(const BaseTensor& tensor, std::uint64_t offset_bytes, MutableByteSpan out);
 
   struct Candidate {
     similar::TensorSketch sketch;

@@ -46,6 +46,9 @@ struct TensorDescription {
   std::uint64_t length_bytes = 0;
 };
 
+// A sketch that holds all but the samples, which are zero.
+TensorSketch sketch_without_samples(const TensorDescription& description);
+
 // Makes a sketch out of a tensor's blocks as they pass by, in any order. Not thread-safe.
 class SketchBuilder {
  public:

@@ -49,6 +49,10 @@ class SketchIndex {
   // the closest first. Empty if there are none; misses some where very many look alike.
   std::vector<Candidate> candidates(const TensorSketch& sketch,
                                     const CandidateOptions& options = {}) const;
+  // Tensors of the name and dtype of `sketch` (of which nothing else counts) but of another length,
+  // the ids that were inserted last first: what a tensor that gained or lost rows was before. Knows
+  // only the last few of a name.
+  std::vector<Candidate> namesakes(const TensorSketch& sketch) const;
 
  private:
   struct Impl;

@@ -1,0 +1,110 @@
+// Tensors that gained or lost rows, through the whole write path.
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "harness.h"
+#include "weightfs/store/blob_store.h"
+
+namespace weightfs::fs {
+namespace {
+
+constexpr std::size_t kRowBytes = 2048;
+
+std::string random_rows(std::size_t count, unsigned seed) {
+  std::mt19937 random(seed);
+  std::normal_distribution<float> normal(0, 0.02F);
+  std::vector<float> values(count * kRowBytes / sizeof(float));
+  for (float& value : values) value = normal(random);
+  return std::string(text_of(bytes_of_elements(std::span<const float>(values))));
+}
+
+// A safetensors file with one tensor.
+std::string model_of(const std::string& rows) {
+  std::string header = R"({"layer.weight":{"dtype":"F32","shape":[)" +
+                       std::to_string(rows.size() / kRowBytes) + ",512],\"data_offsets\":[0," +
+                       std::to_string(rows.size()) + "]}}";
+  header.resize((header.size() + 7) / 8 * 8, ' ');
+  std::string file(8, '\0');
+  for (int i = 0; i < 8; ++i) file[i] = static_cast<char>(header.size() >> (8 * i));
+  return file + header + rows;
+}
+
+class ResizedTensor : public ::testing::Test {
+ protected:
+  std::uint64_t stored_bytes() {
+    must(fs_->sync_all());
+    std::uint64_t bytes = 0;
+    must(fs_->blobs().for_each(store::BlobId::none, [&](const store::BlobRecord& blob) {
+      bytes += blob.encoded_bytes;
+      return true;
+    }));
+    return bytes;
+  }
+  // What the file `name` adds, as a part of what is there.
+  double cost_of(const std::string& name, const std::string& content) {
+    const std::uint64_t before = stored_bytes();
+    const InodeNumber file = fs_.make_file(name, content);
+    const std::uint64_t after = stored_bytes();
+    EXPECT_EQ(fs_.read_all(file), content);
+    return static_cast<double>(after - before) / static_cast<double>(before);
+  }
+
+  Harness fs_;
+  const std::string rows_ = random_rows(2000, 1);
+};
+
+TEST_F(ResizedTensor, SharesItsRowsWhereverNewOnesCameIn) {
+  fs_.make_file("before", model_of(rows_));
+  for (const std::size_t at : {0u, 777u, 1024u, 2000u}) {
+    std::string grown = rows_;
+    grown.insert(at * kRowBytes, random_rows(8, 2));
+    EXPECT_LT(cost_of("grown at " + std::to_string(at), model_of(grown)), 0.01) << at;
+  }
+}
+
+TEST_F(ResizedTensor, SharesItsRowsWhereverSomeWent) {
+  fs_.make_file("before", model_of(rows_));
+  std::string less = rows_;
+  for (const std::size_t row : {1999u, 1000u, 300u, 0u}) less.erase(row * kRowBytes, kRowBytes);
+  EXPECT_LT(cost_of("less", model_of(less)), 0.001);
+}
+
+TEST_F(ResizedTensor, OutlivesWhatItWas) {
+  fs_.make_file("before", model_of(rows_));
+  std::string grown = rows_;
+  grown.insert(999 * kRowBytes, random_rows(3, 3));
+  cost_of("after", model_of(grown));
+  const InodeNumber before = must(fs_->lookup(kRootInode, "before")).inode;
+  must(fs_->unlink(kRootInode, "before"));
+  fs_->forget(before, 2);
+  must(fs_->collect_garbage(/*dry_run=*/false));
+  fs_.reopen();
+  EXPECT_EQ(fs_.read_all(must(fs_->lookup(kRootInode, "after")).inode), model_of(grown));
+}
+
+// An edit within the sealed file: the cuts are found again, and what did not change is taken over.
+TEST_F(ResizedTensor, IsEditedInPlace) {
+  fs_.make_file("before", model_of(rows_));
+  std::string content = model_of(rows_ + random_rows(8, 4));
+  const InodeNumber file = fs_.make_file("after", content);
+  must(fs_->sync_all());
+  const Handle handle = must(fs_->open_file(file, O_RDWR));
+  for (const std::size_t offset : {100'000u, 1'000'000u, 4'000'000u}) {
+    const std::string edit = random_text(5000, static_cast<unsigned>(offset));
+    must(fs_->write(handle, offset, bytes_of(edit)));
+    content.replace(offset, edit.size(), edit);
+  }
+  fs_->release(handle);
+  must(fs_->sync_all());
+  fs_.reopen();
+  EXPECT_EQ(fs_.read_all(must(fs_->lookup(kRootInode, "after")).inode), content);
+}
+
+TEST_F(ResizedTensor, OfAnotherModelIsStoredWhole) {
+  fs_.make_file("before", model_of(rows_));
+  EXPECT_GT(cost_of("other", model_of(random_rows(2008, 5))), 0.9);
+}
+
+}  // namespace
+}  // namespace weightfs::fs

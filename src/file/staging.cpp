@@ -51,7 +51,9 @@ Result<std::shared_ptr<StagedFile>> StagingArea::create(tree::StagingId id) {
 
 Result<std::shared_ptr<StagedFile>> StagingArea::open_existing(tree::StagingId id) const {
   WEIGHTFS_ASSIGN(UniqueFd fd, open_file(path_of(id), read_only_ ? O_RDONLY : O_RDWR));
-  return std::make_shared<StagedFile>(id, std::move(fd));
+  auto staged = std::make_shared<StagedFile>(id, std::move(fd));
+  staged->note_committed();
+  return staged;
 }
 
 Status StagingArea::remove(tree::StagingId id) {

@@ -137,7 +137,7 @@ Status Filesystem::Impl::set_live_size(Node& node, std::uint64_t size_bytes) {
     file::set_size(content, size_bytes);
     if (content.recipe_limit_bytes == 0) content.recipe = tree::RecipeId::none;
     // What no crash can bring back may go from the disk at once.
-    const bool committed_needs_it = node.committed.staging == content.staging;
+    const bool committed_needs_it = node.staging && node.staging->was_committed();
     if (node.staging && committed_needs_it && size_bytes == 0) {
       // What is written next goes elsewhere, so that a crash finds the old content or the new one.
       node.staging.reset();

@@ -183,8 +183,8 @@ Status Filesystem::Impl::keep_replaced_content(tree::Change& change, Node& node,
   const bool settled = node.version == node.settled_version;
   if (settled || !node.is_regular() || !replaced.is_regular()) return {};
   const tree::ContentRecord kept = replaced.committed;
-  if (!can_take_over(node, replaced) || kept.recipe == node.committed.recipe) return {};
-  if (kept.recipe != tree::RecipeId::none) {
+  if (!can_take_over(node, replaced)) return {};
+  if (kept.recipe != tree::RecipeId::none && kept.recipe != node.committed.recipe) {
     WEIGHTFS_TRY(references->retain_recipe(change, kept.recipe));
   }
   return replace_committed(change, node, kept);

@@ -231,7 +231,7 @@ Status perform(const Operation& operation, Filesystem& filesystem) {
 
 Possibilities::Possibilities(const Contents& begin) {
   names_.push_back(names_of(begin));
-  for (const auto& [name, content] : begin) files_[name] = {Versions{.contents = {content}}};
+  for (const auto& [name, content] : begin) files_[name] = {make({.contents = {content}})};
 }
 
 Possibilities::Names Possibilities::names_of(const Contents& contents) {
@@ -240,11 +240,20 @@ Possibilities::Names Possibilities::names_of(const Contents& contents) {
   return names;
 }
 
+Possibilities::VersionsPointer Possibilities::make(Versions versions) {
+  return std::make_shared<Versions>(std::move(versions));
+}
+
+void Possibilities::note_write(const VersionsPointer& versions, const std::string& content) {
+  for (VersionsPointer at = versions; at; at = at->before_rename) at->contents.push_back(content);
+}
+
 void Possibilities::note_rename(const Operation& operation, const Contents& before) {
-  const std::vector<Versions>& moved = files_[operation.name];
-  std::vector<Versions>& target = files_[operation.other];
+  const std::vector<VersionsPointer>& moved = files_[operation.name];
+  std::vector<VersionsPointer>& target = files_[operation.other];
   if (before.contains(operation.other)) {  // atomic with its content
-    target.push_back({.contents = {before.at(operation.name)}});
+    target.push_back(
+        make({.contents = {before.at(operation.name)}, .before_rename = moved.back()}));
   } else {
     target.insert(target.end(), moved.begin(), moved.end());
   }
@@ -252,28 +261,28 @@ void Possibilities::note_rename(const Operation& operation, const Contents& befo
 
 void Possibilities::add(const Operation& operation, const Contents& before, const Contents& after,
                         bool done) {
-  std::vector<Versions>& versions = files_[operation.name];
+  std::vector<VersionsPointer>& versions = files_[operation.name];
   switch (operation.kind) {
     case Kind::create:
-      versions.push_back({.contents = {""}});
+      versions.push_back(make({.contents = {""}}));
       break;
     case Kind::write:
     case Kind::punch:
-      versions.back().contents.push_back(after.at(operation.name));
+      note_write(versions.back(), after.at(operation.name));
       break;
     case Kind::truncate:
-      if (operation.length_bytes == 0) versions.push_back({});
-      versions.back().contents.push_back(after.at(operation.name));
+      if (operation.length_bytes == 0) versions.push_back(make({}));
+      note_write(versions.back(), after.at(operation.name));
       break;
     case Kind::copy:
       files_[operation.other].push_back(
-          {.contents = {"", after.at(operation.other)}, .any_size = true});
+          make({.contents = {"", after.at(operation.other)}, .any_size = true}));
       break;
     case Kind::rename:
       note_rename(operation, before);
       break;
     case Kind::sync:
-      if (done) versions = {Versions{.contents = {after.at(operation.name)}}};
+      if (done) versions = {make({.contents = {after.at(operation.name)}})};
       break;
     case Kind::sync_all:
       if (done) *this = Possibilities(after);
@@ -293,7 +302,9 @@ bool Possibilities::is_mix_of(const Versions& versions, const std::string& found
   if (!known_size && !versions.any_size) return false;
   for (std::size_t at = 0; at < found.size(); at += kCellBytes) {
     const bool known = std::ranges::any_of(contents, [&](const std::string& content) {
-      return at < content.size() && cell(content, at) == cell(found, at);
+      // A copy that was under way may have ended within a cell.
+      const std::string_view bytes = cell(found, at);
+      return at < content.size() && cell(content, at).substr(0, bytes.size()) == bytes;
     });
     if (!known) return false;
   }
@@ -312,8 +323,8 @@ std::vector<std::string> Possibilities::complaints(const Contents& found) const 
     const auto known = files_.find(name);
     const bool allowed =
         known != files_.end() &&
-        std::ranges::any_of(known->second, [&, &bytes = content](const Versions& versions) {
-          return is_mix_of(versions, bytes);
+        std::ranges::any_of(known->second, [&, &bytes = content](const VersionsPointer& versions) {
+          return is_mix_of(*versions, bytes);
         });
     if (!allowed) {
       lines.push_back(name + " holds " + std::to_string(content.size()) +

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <random>
 #include <set>
 #include <string>
@@ -86,14 +87,21 @@ class Possibilities {
   struct Versions {
     std::vector<std::string> contents;
     bool any_size = false;  // a copy was under way, so that sizes in between are possible
+    // The same file under the name that it had: until the new one is committed, a crash finds what
+    // is written into it there.
+    std::shared_ptr<Versions> before_rename = nullptr;
   };
+  using VersionsPointer = std::shared_ptr<Versions>;
 
   static Names names_of(const Contents& contents);
   bool is_mix_of(const Versions& versions, const std::string& found) const;
   void note_rename(const Operation& operation, const Contents& before);
 
   std::vector<Names> names_;
-  std::map<std::string, std::vector<Versions>> files_;  // alternatives; they don't mix
+  static VersionsPointer make(Versions versions);
+  static void note_write(const VersionsPointer& versions, const std::string& content);
+
+  std::map<std::string, std::vector<VersionsPointer>> files_;  // alternatives; they don't mix
 };
 
 }  // namespace weightfs::fs

@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <array>
 
 #include <cstdlib>
 
@@ -138,6 +139,56 @@ Possibilities possibilities_of(const WorkerRun& run, const WorkerOutcome& outcom
     possible.add(operation, before, script.contents(), i < outcome.done_count);
   }
   return outcome.closed ? Possibilities(script.contents()) : possible;
+}
+
+namespace {
+
+// "7:file3", the last operation after which a file had these bytes there.
+std::string origin_of(const std::vector<Contents>& states, std::size_t at, std::string_view bytes) {
+  for (std::size_t i = states.size(); i-- > 0;) {
+    for (const auto& [name, content] : states[i]) {
+      if (std::string_view(content).substr(std::min(at, content.size()), bytes.size()) == bytes) {
+        return std::to_string(i) + ":" + name;
+      }
+    }
+  }
+  return "nowhere";
+}
+
+std::string line_of(std::size_t number, const Operation& operation, bool done) {
+  static constexpr std::array kNames{"create", "write",  "truncate", "punch",          "copy",
+                                     "rename", "unlink", "sync",     "sync_directory", "sync_all"};
+  return std::to_string(number) + " " + kNames.at(static_cast<std::size_t>(operation.kind)) + " " +
+         operation.name + " " + operation.other + " " + std::to_string(operation.offset_bytes) +
+         "+" + std::to_string(operation.length_bytes) + (done ? "" : " (under way)") + "\n";
+}
+
+}  // namespace
+
+std::string history_of(const WorkerRun& run, const WorkerOutcome& outcome, const std::string& name,
+                       const std::string& found) {
+  constexpr std::size_t kPieceBytes = 16;
+  Script script(run.seed, run.begin);
+  std::vector<Contents> states;
+  std::string text;
+  for (std::size_t i = 0; i < outcome.started_count; ++i) {
+    const Operation operation = script.next();
+    states.push_back(script.contents());
+    const auto size = script.contents().find(operation.name);
+    text += line_of(i, operation, i < outcome.done_count);
+    if (size != script.contents().end()) {
+      text += "  -> " + std::to_string(size->second.size()) + "\n";
+    }
+  }
+  text += name + ":\n";
+  std::string last;
+  for (std::size_t at = 0; at < found.size(); at += kPieceBytes) {
+    const std::string origin =
+        origin_of(states, at, std::string_view(found).substr(at, kPieceBytes));
+    if (origin != last) text += "  from " + std::to_string(at) + " " + origin + "\n";
+    last = origin;
+  }
+  return text;
 }
 
 Contents read_store(const std::string& store_path) {

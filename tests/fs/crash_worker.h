@@ -37,6 +37,11 @@ Status work(const std::string& store_path, const WorkerRun& run,
 // What may be found when a run was cut off there.
 Possibilities possibilities_of(const WorkerRun& run, const WorkerOutcome& outcome);
 
+// A line for each operation on a file, and for each piece of what was found in it the operation
+// after which some file held it there: for finding out why that is not possible.
+std::string history_of(const WorkerRun& run, const WorkerOutcome& outcome, const std::string& name,
+                       const std::string& found);
+
 // Every file of the store's root, as read by a file system that recovers it.
 Contents read_store(const std::string& store_path);
 // A test failure for each thing in which the store's tables disagree.

@@ -57,7 +57,12 @@ TEST(PowerCut, LeavesWhatWasSynced) {
     const Contents found = read_store(replayed);
     for (const std::string& line :
          possibilities_of(run, outcome_at(log, cut.cut)).complaints(found)) {
+      const std::string name = line.substr(0, line.find(' '));
+      const auto file = found.find(name);
       ADD_FAILURE() << line;
+      if (file != found.end()) {
+        std::printf("%s", history_of(run, outcome_at(log, cut.cut), name, file->second).c_str());
+      }
     }
     expect_clean(replayed);
   }

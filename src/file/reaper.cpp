@@ -1,6 +1,7 @@
 #include "weightfs/file/reaper.h"
 
 #include "weightfs/base/fault.h"
+#include "weightfs/base/log.h"
 
 namespace weightfs::file {
 namespace {
@@ -14,8 +15,17 @@ constexpr std::size_t kBlobsAtOnce = 4096;
 Result<Reaper::Progress> Reaper::step() {
   Progress progress;
   WEIGHTFS_ASSIGN(const std::vector<tree::RecipeId> recipes,
-                  parts_.references.recipes_to_take_apart(kRecipesAtOnce));
-  for (const tree::RecipeId id : recipes) WEIGHTFS_TRY(take_recipe_apart(id, progress));
+                  parts_.references.recipes_to_take_apart(kRecipesAtOnce, damaged_));
+  for (const tree::RecipeId id : recipes) {
+    Status taken = take_recipe_apart(id, progress);
+    if (!taken && taken.error().code == Code::corrupt) {
+      log::warning("what recipe {} refers to stays, run weightfs fsck: {}", tree::number(id),
+                   taken.error().message);
+      damaged_.insert(id);
+      continue;
+    }
+    WEIGHTFS_TRY(std::move(taken));
+  }
   if (recipes.size() == kRecipesAtOnce) progress.more = true;
   WEIGHTFS_TRY(erase_blobs(progress));
   return progress;
@@ -51,35 +61,53 @@ Status Reaper::erase_blobs(Progress& progress) {
   WEIGHTFS_ASSIGN(const std::vector<store::BlobId> ids,
                   parts_.references.begin_erasing(kBlobsAtOnce));
   if (ids.empty()) return {};
-  std::vector<store::BlobId> bases;
-  std::uint64_t encoded_bytes = 0;
-  for (const store::BlobId id : ids) {
-    const Result<store::BlobRecord> record = parts_.blobs.record(id);
-    if (!record) continue;  // erased before a crash
-    encoded_bytes += record->encoded_bytes;
-    if (record->base != store::BlobId::none) bases.push_back(record->base);
-  }
-  // No durable metadata may refer to a blob that is gone.
-  Status erased = parts_.tree.commit();
-  if (erased) erased = fault::check("reaper.before_erase");
-  if (erased) erased = parts_.blobs.erase(ids);
-  if (erased) {
-    WEIGHTFS_TRY(fault::check("reaper.after_erase"));
-    const auto guard = parts_.references.lock();
-    tree::Change change(parts_.tree);
-    for (const store::BlobId id : ids) {
-      change.erase_doomed_blob(id);
-      parts_.bases.forget(change, id);
-    }
-    erased = parts_.references.drop_blob_references(change, bases);
-    parts_.tree.apply(std::move(change));
-  }
+  const Result<Erasure> erasure = condemn(ids);
+  Status erased = erasure ? erase_condemned(ids) : tl::unexpected(erasure.error());
   for (const store::BlobId id : ids) parts_.cache.forget(id);
   parts_.references.end_erasing(ids);
   WEIGHTFS_TRY(std::move(erased));
   progress.blobs += ids.size();
-  progress.encoded_bytes += encoded_bytes;
-  progress.more = progress.more || ids.size() == kBlobsAtOnce || !bases.empty();
+  progress.encoded_bytes += erasure->encoded_bytes;
+  progress.more = progress.more || ids.size() == kBlobsAtOnce || erasure->freed_bases;
+  return {};
+}
+
+// Lets go of the bases before the blobs are erased, and notes that this was done: so at whatever
+// point it ends, each base is counted for just those deltas that are there for good.
+Result<Reaper::Erasure> Reaper::condemn(const std::vector<store::BlobId>& ids) {
+  Erasure erasure;
+  std::vector<store::BlobId> bases;
+  const auto guard = parts_.references.lock();
+  tree::Change change(parts_.tree);
+  for (const store::BlobId id : ids) {
+    const Result<store::BlobRecord> record = parts_.blobs.record(id);
+    if (!record) continue;  // erased before a crash
+    erasure.encoded_bytes += record->encoded_bytes;
+    if (record->base == store::BlobId::none) continue;
+    WEIGHTFS_ASSIGN(const tree::Doom doom, parts_.tree.doom_of(id));
+    if (doom == tree::Doom::condemned) continue;  // before a crash, or a full disk
+    change.condemn_blob(id);
+    bases.push_back(record->base);
+  }
+  WEIGHTFS_TRY(parts_.references.drop_blob_references(change, bases));
+  parts_.tree.apply(std::move(change));
+  erasure.freed_bases = !bases.empty();
+  return erasure;
+}
+
+Status Reaper::erase_condemned(const std::vector<store::BlobId>& ids) {
+  // No durable metadata may refer to a blob that is gone.
+  WEIGHTFS_TRY(parts_.tree.commit());
+  WEIGHTFS_FAULT_POINT("reaper.before_erase");
+  WEIGHTFS_TRY(parts_.blobs.erase(ids));
+  WEIGHTFS_FAULT_POINT("reaper.after_erase");
+  const auto guard = parts_.references.lock();
+  tree::Change change(parts_.tree);
+  for (const store::BlobId id : ids) {
+    change.erase_doomed_blob(id);
+    parts_.bases.forget(change, id);
+  }
+  parts_.tree.apply(std::move(change));
   return {};
 }
 
@@ -106,12 +134,12 @@ Result<Reaper::Progress> Reaper::sweep_unsettled(store::BlobId first_unsettled) 
   Status checked;
   WEIGHTFS_TRY(parts_.blobs.for_each(first_unsettled, [&](const store::BlobRecord& record) {
     const Result<std::uint64_t> count = parts_.tree.blob_references(record.id);
-    const Result<bool> doomed = parts_.tree.is_doomed(record.id);
-    if (!count || !doomed) {
-      checked = tl::unexpected(count ? doomed.error() : count.error());
+    const Result<tree::Doom> doom = parts_.tree.doom_of(record.id);
+    if (!count || !doom) {
+      checked = tl::unexpected(count ? doom.error() : count.error());
       return false;
     }
-    if (*count == 0 && !*doomed) {
+    if (*count == 0 && *doom == tree::Doom::none) {
       unknown.push_back(record.id);
       progress.encoded_bytes += record.encoded_bytes;
     }

@@ -77,9 +77,9 @@ Result<bool> References::pin(store::BlobId id) {
   }
   WEIGHTFS_ASSIGN(const std::uint64_t count, tree_.blob_references(id));
   if (count == 0) {
-    // A doomed blob can still be kept; one that nothing knows is on its way out.
-    WEIGHTFS_ASSIGN(const bool doomed, tree_.is_doomed(id));
-    if (!doomed) return false;
+    // A doomed blob can still be kept; others without a reference are on their way out.
+    WEIGHTFS_ASSIGN(const tree::Doom doom, tree_.doom_of(id));
+    if (doom != tree::Doom::doomed) return false;
   }
   pins_.emplace(id, 1);
   return true;
@@ -93,7 +93,8 @@ void References::unpin(std::span<const store::BlobId> ids) {
   }
 }
 
-Result<std::vector<tree::RecipeId>> References::recipes_to_take_apart(std::size_t limit) {
+Result<std::vector<tree::RecipeId>> References::recipes_to_take_apart(
+    std::size_t limit, const std::unordered_set<tree::RecipeId>& except) {
   const std::lock_guard guard(mutex_);
   std::vector<tree::RecipeId> found;
   tree::RecipeId after = tree::RecipeId::none;
@@ -101,7 +102,8 @@ Result<std::vector<tree::RecipeId>> References::recipes_to_take_apart(std::size_
     WEIGHTFS_ASSIGN(const std::vector<tree::RecipeId> piece,
                     tree_.doomed_recipes(after, kScanEntries));
     for (const tree::RecipeId id : piece) {
-      if (!building_.contains(id) && found.size() < limit) found.push_back(id);
+      const bool wanted = !building_.contains(id) && !except.contains(id);
+      if (wanted && found.size() < limit) found.push_back(id);
     }
     if (piece.size() < kScanEntries) break;
     after = piece.back();

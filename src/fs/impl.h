@@ -91,7 +91,8 @@ struct Filesystem::Impl {
   void discard_staging(tree::StagingId id);
   void commit_loop();
   void bound_resident_memory() const;
-  void reap();
+  // Takes garbage apart, and gives the disk back what it took.
+  Result<file::Reaper::Progress> reap();
 
   // sealing.cpp
   void queue_seal(const NodePointer& node, std::chrono::milliseconds delay);

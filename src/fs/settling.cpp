@@ -43,6 +43,7 @@ Status Filesystem::Impl::replace_committed(tree::Change& change, Node& node,
     WEIGHTFS_TRY(references->release_recipe(change, before.recipe));
   }
   node.committed = content;
+  if (node.staging && node.staging->id() == content.staging) node.staging->note_committed();
   const bool unused =
       before.staging != content.staging && before.staging != node.record.content.staging;
   if (unused && before.staging != tree::StagingId::none) discard_staging(before.staging);
@@ -160,15 +161,17 @@ Status Filesystem::Impl::commit_everything() {
   return settled;
 }
 
-void Filesystem::Impl::reap() {
+Result<file::Reaper::Progress> Filesystem::Impl::reap() {
+  file::Reaper::Progress total;
   for (;;) {
     const std::lock_guard one(reap_mutex);
-    const Result<file::Reaper::Progress> progress = reaper->step();
-    if (!progress) {
-      log::warning("garbage stays for now: {}", progress.error().message);
-      return;
-    }
-    if (!progress->more) return;
+    WEIGHTFS_ASSIGN(const file::Reaper::Progress progress, reaper->step());
+    total.recipes += progress.recipes;
+    total.blobs += progress.blobs;
+    total.encoded_bytes += progress.encoded_bytes;
+    if (progress.more) continue;
+    if (total.blobs > 0) WEIGHTFS_TRY(blobs->release_space());
+    return total;
   }
 }
 
@@ -201,7 +204,11 @@ void Filesystem::Impl::commit_loop() {
     if (Status settled = settle_due_nodes(/*everything=*/false); !settled) {
       log::error("content can't be made durable: {}", settled.error().message);
     }
-    if (commit_tables()) reap();
+    if (commit_tables()) {
+      if (const auto reaped = reap(); !reaped) {
+        log::warning("garbage stays for now: {}", reaped.error().message);
+      }
+    }
     next = Clock::now() + interval;
   }
 }
@@ -222,27 +229,22 @@ Status Filesystem::sync_all() {
 }
 
 Result<Filesystem::CollectResult> Filesystem::collect_garbage(bool dry_run) {
-  CollectResult result;
-  const auto add = [&result](const file::Reaper::Progress& progress) {
-    result.recipes += progress.recipes;
-    result.blobs += progress.blobs;
-    result.encoded_bytes += progress.encoded_bytes;
+  const auto result_of = [](const file::Reaper::Progress& progress) {
+    CollectResult result;
+    result.recipes = progress.recipes;
+    result.blobs = progress.blobs;
+    result.encoded_bytes = progress.encoded_bytes;
+    return result;
   };
   if (dry_run) {
     WEIGHTFS_ASSIGN(const file::Reaper::Progress progress, impl_->reaper->survey());
-    add(progress);
-    return result;
+    return result_of(progress);
   }
   if (impl_->options.read_only) return fail(Code::read_only, "mounted read-only");
   WEIGHTFS_TRY(impl_->commit_tables());
-  for (;;) {
-    const std::lock_guard one(impl_->reap_mutex);
-    WEIGHTFS_ASSIGN(const file::Reaper::Progress progress, impl_->reaper->step());
-    add(progress);
-    if (!progress.more) break;
-  }
+  WEIGHTFS_ASSIGN(const file::Reaper::Progress progress, impl_->reap());
   WEIGHTFS_TRY(impl_->commit_tables());
-  return result;
+  return result_of(progress);
 }
 
 }  // namespace weightfs::fs

@@ -4,38 +4,10 @@
 #include <sys/stat.h>
 
 #include <cerrno>
-#include <functional>
 
-#include "lmdb_error.h"
-#include "lmdb_handles.h"
 #include "weightfs/base/fd.h"
 
 namespace weightfs::kv {
-namespace {
-
-constexpr MDB_dbi kFreeTable = 0;  // of freed pages: transaction id -> count, page numbers
-
-// Calls `visit` with each run of freed page numbers, as they lie in the file.
-Status for_each_free_list(MDB_env* env, const std::function<void(ByteSpan)>& visit) {
-  WEIGHTFS_ASSIGN(const TxnHandle txn, begin(env, MDB_RDONLY));
-  MDB_cursor* opened = nullptr;
-  if (const int rc = mdb_cursor_open(txn.get(), kFreeTable, &opened); rc != MDB_SUCCESS) {
-    return fail_lmdb(rc, "can't read the free pages");
-  }
-  const CursorHandle cursor(opened);
-  MDB_val key{};
-  MDB_val value{};
-  int rc = MDB_SUCCESS;
-  while ((rc = mdb_cursor_get(cursor.get(), &key, &value, MDB_NEXT)) == MDB_SUCCESS) {
-    if (value.mv_size < sizeof(std::uint64_t)) return fail(Code::corrupt, "a list of free pages");
-    visit(to_span(value));
-  }
-  if (rc != MDB_NOTFOUND) return fail_lmdb(rc, "can't read the free pages");
-  return {};
-}
-
-}  // namespace
-
 Result<std::uint64_t> check_data_file(const std::string& path, PageWalkOptions options) {
   auto fd = open_file(path, O_RDONLY);
   if (!fd && fd.error().code == Code::not_found) return 0;
@@ -52,13 +24,6 @@ Result<std::uint64_t> check_data_file(const std::string& path, PageWalkOptions o
   if (is_short) options = {.max_page_count = kEveryPage, .looks_at_values = true};
   WEIGHTFS_TRY(walk_pages(fd->get(), file_bytes, *meta, options));
   return file_bytes;
-}
-
-Result<std::uint64_t> free_page_count(MDB_env* env) {
-  std::uint64_t count = 0;
-  WEIGHTFS_TRY(for_each_free_list(
-      env, [&](ByteSpan list) { count += load_unaligned<std::uint64_t>(list.data()); }));
-  return count;
 }
 
 int cause_of_failed_write(MDB_env* env, int code, std::uint64_t wanted_bytes) {

@@ -17,9 +17,6 @@ namespace weightfs::kv {
 // for a foreign, truncated or damaged file, Code::newer_version for another data format.
 Result<std::uint64_t> check_data_file(const std::string& path, PageWalkOptions options);
 
-// The pages that later transactions may reuse.
-Result<std::uint64_t> free_page_count(MDB_env* env);
-
 // LMDB answers EIO when the disk takes only a part of a write. This is `code`, or ENOSPC or EDQUOT
 // if that is what the disk says when asked for `wanted_bytes`.
 int cause_of_failed_write(MDB_env* env, int code, std::uint64_t wanted_bytes);

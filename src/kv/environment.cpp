@@ -10,6 +10,7 @@
 #include <filesystem>
 
 #include "data_file.h"
+#include "free_pages.h"
 #include "lmdb_error.h"
 #include "open_once.h"
 #include "transaction_impl.h"
@@ -22,6 +23,7 @@ struct Environment::Impl {
   EnvHandle env;
   bool read_only = false;
   std::unique_ptr<ReaderPool> readers;  // its transactions end before the environment does
+  std::unique_ptr<FreePagePuncher> puncher;
 };
 
 namespace {
@@ -95,6 +97,7 @@ Result<std::unique_ptr<Environment>> Environment::open(const EnvironmentOptions&
   WEIGHTFS_ASSIGN(impl->env, open_checked(options));
   impl->read_only = options.read_only;
   impl->readers = std::make_unique<ReaderPool>(impl->env.get());
+  impl->puncher = std::make_unique<FreePagePuncher>(impl->env.get());
   int dead_count = 0;
   mdb_reader_check(impl->env.get(), &dead_count);
   return std::make_unique<Environment>(std::move(impl));
@@ -160,6 +163,11 @@ Result<EnvironmentStats> Environment::stats() const {
   return EnvironmentStats{.page_bytes = stat.ms_psize,
                           .file_bytes = static_cast<std::uint64_t>(file.st_size),
                           .free_bytes = free_count * stat.ms_psize};
+}
+
+Result<PunchProgress> Environment::punch_free_pages() {
+  if (impl_->read_only) return fail(Code::read_only, "the store is open for reading only");
+  return impl_->puncher->step();
 }
 
 void Environment::will_need(ByteSpan value) {

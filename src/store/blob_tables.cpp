@@ -15,14 +15,6 @@ tl::unexpected<Error> fail_missing(BlobId id) {
   return fail(Code::not_found, fmt::format("there is no blob {}", number(id)));
 }
 
-Status write_version(kv::Environment& environment, kv::Table format) {
-  ByteWriter value;
-  value.u32(kFormatVersion);
-  WEIGHTFS_ASSIGN(kv::WriteTransaction transaction, environment.begin_write());
-  WEIGHTFS_TRY(transaction.put(format, kVersionKey, value.view()));
-  return transaction.commit();
-}
-
 // The format's version; nothing where none was written yet.
 Result<std::optional<std::uint32_t>> read_version(const kv::Environment& environment,
                                                   kv::Table format) {
@@ -35,9 +27,9 @@ Result<std::optional<std::uint32_t>> read_version(const kv::Environment& environ
   return version;
 }
 
-Status check_version(kv::Environment& environment, kv::Table format) {
-  WEIGHTFS_ASSIGN(const auto version, read_version(environment, format));
-  if (!version) return write_version(environment, format);
+Status check_version(kv::Environment& environment, const BlobTables& tables) {
+  WEIGHTFS_ASSIGN(const auto version, read_version(environment, tables.format));
+  if (!version) return write_version(environment, tables);
   if (*version > kFormatVersion) {
     return fail(Code::newer_version,
                 fmt::format("the blobs have format {}, this weightfs knows {}: use a later one",
@@ -98,10 +90,18 @@ Status write_blob(kv::WriteTransaction& transaction, const BlobTables& tables, B
 
 }  // namespace
 
+Status write_version(kv::Environment& environment, const BlobTables& tables) {
+  ByteWriter value;
+  value.u32(kFormatVersion);
+  WEIGHTFS_ASSIGN(kv::WriteTransaction transaction, environment.begin_write());
+  WEIGHTFS_TRY(transaction.put(tables.format, kVersionKey, value.view()));
+  return transaction.commit();
+}
+
 Result<BlobTables> open_blob_tables(kv::Environment& environment) {
-  WEIGHTFS_ASSIGN(const kv::Table format, environment.open_table("format"));
-  WEIGHTFS_TRY(check_version(environment, format));
   BlobTables tables;
+  WEIGHTFS_ASSIGN(tables.format, environment.open_table("format"));
+  WEIGHTFS_TRY(check_version(environment, tables));
   WEIGHTFS_ASSIGN(tables.records, environment.open_table("records"));
   WEIGHTFS_ASSIGN(tables.payload, environment.open_table("payload"));
   WEIGHTFS_ASSIGN(tables.index, environment.open_table("index"));

@@ -15,6 +15,7 @@
 namespace weightfs::store {
 
 struct BlobTables {
+  kv::Table format;
   kv::Table records;
   kv::Table payload;
   kv::Table index;
@@ -22,6 +23,8 @@ struct BlobTables {
 
 // Opens the tables, or makes them. Code::newer_version for a store of a later weightfs.
 Result<BlobTables> open_blob_tables(kv::Environment& environment);
+// Writes what is there already, for a commit that changes nothing else.
+Status write_version(kv::Environment& environment, const BlobTables& tables);
 
 // Code::not_found where there is no such blob, Code::corrupt where its record is damaged.
 Result<BlobRecord> read_record(const kv::ReadTransaction& transaction, const BlobTables& tables,

@@ -13,6 +13,8 @@ namespace {
 // Bounds how long a reader holds a transaction, and how many pages one commit frees.
 constexpr std::size_t kRecordsPerRead = 1024;
 constexpr std::size_t kErasesPerCommit = 1024;
+// Commits after which LMDB is sure of a page that was freed.
+constexpr unsigned kMostTouches = 2;
 
 class TransactionKeep final : public LoadedBlob::Keep {
  public:
@@ -110,6 +112,18 @@ class LmdbBlobStore final : public BlobStore {
       ids = ids.subspan(count);
     }
     return {};
+  }
+
+  Status release_space() override {
+    for (unsigned touches = 0;;) {
+      const Result<kv::PunchProgress> progress = environment_->punch_free_pages();
+      if (!progress && progress.error().code == Code::unsupported) return {};
+      WEIGHTFS_TRY(progress);
+      if (progress->more) continue;
+      if (!progress->waits_for_commit || touches == kMostTouches) return {};
+      WEIGHTFS_TRY(write_version(*environment_, tables_));
+      ++touches;
+    }
   }
 
   Status for_each(BlobId from, const std::function<bool(const BlobRecord&)>& visit) const override {

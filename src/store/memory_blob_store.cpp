@@ -101,6 +101,8 @@ class MemoryBlobStore final : public BlobStore {
     return {};
   }
 
+  Status release_space() override { return {}; }
+
   Status for_each(BlobId from, const std::function<bool(const BlobRecord&)>& visit) const override {
     std::vector<BlobRecord> records;
     {

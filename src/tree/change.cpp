@@ -88,6 +88,10 @@ void Change::add_doomed_blob(store::BlobId id) {
   batch_.put(tree_->impl_->tables.doomed_blobs, key_of(store::number(id)), "");
 }
 
+void Change::condemn_blob(store::BlobId id) {
+  batch_.put(tree_->impl_->tables.doomed_blobs, key_of(store::number(id)), std::string(kCondemned));
+}
+
 void Change::erase_doomed_blob(store::BlobId id) {
   batch_.erase(tree_->impl_->tables.doomed_blobs, key_of(store::number(id)));
 }

@@ -24,10 +24,13 @@ struct Tables {
   kv::Table layouts;        // recipe -> layout
   kv::Table references;     // blob -> count
   kv::Table doomed_recipes;
-  kv::Table doomed_blobs;
+  kv::Table doomed_blobs;  // empty values, or kCondemned
   kv::Table broken_blobs;
   kv::Table bases;  // the first blob of a tensor -> BaseRecord
 };
+
+// The value in doomed_blobs of a blob that is erased in any case.
+constexpr std::string_view kCondemned = "c";
 
 // A key of one number, or of a number and what follows it: big-endian, so that it sorts.
 inline std::string key_of(std::uint64_t first) {

@@ -154,10 +154,11 @@ Result<std::vector<store::BlobId>> Tree::doomed_blobs(store::BlobId after,
                                store::number(after) + 1, limit);
 }
 
-Result<bool> Tree::is_doomed(store::BlobId id) const {
+Result<Doom> Tree::doom_of(store::BlobId id) const {
   WEIGHTFS_ASSIGN(const auto found,
                   impl_->buffered->get(impl_->tables.doomed_blobs, key_of(store::number(id))));
-  return found.has_value();
+  if (!found) return Doom::none;
+  return *found == kCondemned ? Doom::condemned : Doom::doomed;
 }
 
 Result<std::vector<store::BlobId>> Tree::broken_blobs() const {

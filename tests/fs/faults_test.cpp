@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <thread>
 
@@ -171,6 +172,96 @@ TEST_F(FullDisk, FailsWritersServesReadersAndRecovers) {
   ASSERT_EQ(found.size(), 1U);
   EXPECT_TRUE(found.at("kept") == random_text(1'000'000, 5) + kept.substr(1'000'000));
 }
+
+TEST_F(FullDisk, HasRoomAgainWhenSealedFilesAreRemoved) {
+  {
+    const auto filesystem = must(Filesystem::open(store(), slow_timers()));
+    for (int round = 0; round < 6; ++round) {
+      const std::string content = random_text(std::size_t{20} << 20, static_cast<unsigned>(round));
+      const auto made = must(filesystem->create(kRootInode, "file", 0644, O_RDWR, {}));
+      ASSERT_EQ(must(filesystem->write(made.handle, 0, bytes_of(content))), content.size());
+      filesystem->release(made.handle);
+      filesystem->forget(made.attributes.inode, 1);
+      must(filesystem->sync_all());
+      must(filesystem->unlink(kRootInode, "file"));
+      must(filesystem->collect_garbage(/*dry_run=*/false));
+    }
+  }
+  expect_clean(store());
+  EXPECT_TRUE(read_store(store()).empty());
+}
+
+// Noise as bf16 values around one scale, and the same after a small step of training.
+std::string bf16_tensor(std::size_t value_count, bool trained) {
+  std::mt19937_64 random(11);
+  std::mt19937_64 steps(12);
+  std::string text;
+  for (std::size_t i = 0; i < value_count; ++i) {
+    auto bits = static_cast<std::uint16_t>(0x3c00 + random() % 0x180 + (random() % 2 << 15));
+    if (trained && steps() % 50 == 0) ++bits;
+    text.append({static_cast<char>(bits & 0xff), static_cast<char>(bits >> 8)});
+  }
+  return text;
+}
+
+std::string safetensors_of(const std::string& tensor) {
+  std::string header = R"({"w":{"dtype":"BF16","shape":[)" + std::to_string(tensor.size() / 2) +
+                       R"(],"data_offsets":[0,)" + std::to_string(tensor.size()) + "]}}";
+  header.resize((header.size() + 7) / 8 * 8, ' ');
+  std::string size;
+  for (unsigned shift = 0; shift < 64; shift += 8) {
+    size.push_back(static_cast<char>(header.size() >> shift & 0xff));
+  }
+  return size + header + tensor;
+}
+
+class FailedErase : public ::testing::TestWithParam<const char*> {};
+
+TEST_P(FailedErase, CountsTheBasesOfDeltasAsTheyAre) {
+  const testing::TemporaryDirectory directory;
+  const std::string store = directory / "store";
+  {
+    const auto filesystem = must(Filesystem::open(store, slow_timers()));
+    for (const bool trained : {false, true}) {
+      const auto made =
+          must(filesystem->create(kRootInode, trained ? "step2" : "step1", 0644, O_RDWR, {}));
+      const std::string content = safetensors_of(bf16_tensor(1'000'000, trained));
+      must(filesystem->write(made.handle, 0, bytes_of(content)));
+      filesystem->release(made.handle);
+      filesystem->forget(made.attributes.inode, 1);
+      must(filesystem->sync_all());
+    }
+    std::size_t delta_count = 0;
+    must(filesystem->blobs().for_each(store::BlobId::none, [&](const store::BlobRecord& record) {
+      delta_count += record.base != store::BlobId::none ? 1 : 0;
+      return true;
+    }));
+    ASSERT_GT(delta_count, 5U);
+    must(filesystem->unlink(kRootInode, "step2"));
+    const Armed armed(std::string(GetParam()) + "=eio");
+    EXPECT_EQ(code_of(filesystem->collect_garbage(/*dry_run=*/false)), Code::io);
+    // As a crash there would leave it.
+    std::filesystem::copy(store, directory / "crashed", std::filesystem::copy_options::recursive);
+  }
+  for (const std::string& left : {store, directory / "crashed"}) {
+    std::filesystem::remove(left + "/meta/lock.mdb");
+    std::filesystem::remove(left + "/blobs/lock.mdb");
+    expect_clean(left);
+    EXPECT_EQ(read_store(left),
+              (Contents{{"step1", safetensors_of(bf16_tensor(1'000'000, false))}}));
+    expect_clean(left);
+    expect_empty_when_emptied(left);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(AtEachPoint, FailedErase,
+                         ::testing::Values("reaper.before_erase", "store.erase.before",
+                                           "store.erase.after", "reaper.after_erase"),
+                         [](const auto& point) {
+                           std::string name = point.param;
+                           std::ranges::replace(name, '.', '_');
+                           return name;
+                         });
 
 // A closed store with one sealed file of noise, so that its bytes can be found in data.mdb.
 class DamagedStore : public ::testing::Test {

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/stat.h>
 
 #include <filesystem>
 #include <fstream>
@@ -64,11 +65,49 @@ class LmdbBlobStoreTest : public testing::Test {
     append_big_endian(key, id);
     return key;
   }
+  std::uint64_t disk_bytes() const {
+    struct stat status {};
+    EXPECT_EQ(::stat((path() + "/data.mdb").c_str(), &status), 0);
+    return static_cast<std::uint64_t>(status.st_blocks) * 512;
+  }
   static BlobId id(std::uint64_t number) { return static_cast<BlobId>(number); }
 
   kv::TemporaryDirectory directory;
   std::unique_ptr<BlobStore> store;
 };
+
+TEST_F(LmdbBlobStoreTest, GivesTheDiskBackWhatErasedBlobsTook) {
+  open();
+  std::vector<Sample> samples;
+  std::vector<BlobId> most;
+  for (std::uint64_t number = 1; number <= 60; ++number) {
+    samples.push_back(sample(number, 300'000));
+    if (number % 10 != 0) most.push_back(id(number));
+  }
+  put(samples);
+  const auto full = disk_bytes();
+  {
+    const auto held = store->load(id(25));  // its snapshot has everything
+    ASSERT_TRUE(held);
+    ASSERT_TRUE(store->erase(most));
+    ASSERT_TRUE(store->release_space());
+    EXPECT_GE(disk_bytes(), full);
+    EXPECT_TRUE(std::ranges::equal(held->encoded(), samples[24].encoded));
+  }
+  ASSERT_TRUE(store->release_space());
+  EXPECT_LT(disk_bytes(), full / 5);
+  for (std::uint64_t number = 10; number <= 60; number += 10) {
+    EXPECT_TRUE(
+        std::ranges::equal(store->load(id(number))->encoded(), samples[number - 1].encoded));
+  }
+  close();
+  open();
+  put({sample(61, 300'000), sample(62, 3'000'000)});  // into the holes
+  EXPECT_TRUE(std::ranges::equal(store->load(id(62))->encoded(), sample(62, 3'000'000).encoded));
+  EXPECT_TRUE(std::ranges::equal(store->load(id(10))->encoded(), samples[9].encoded));
+  close();
+  EXPECT_TRUE(kv::Environment::verify(path()));
+}
 
 TEST_F(LmdbBlobStoreTest, KeepsBlobsWhenItIsClosed) {
   open();

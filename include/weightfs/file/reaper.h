@@ -4,6 +4,8 @@
 #pragma once
 
 #include <cstdint>
+#include <unordered_set>
+#include <vector>
 
 #include "weightfs/file/base_finder.h"
 #include "weightfs/file/block_cache.h"
@@ -30,7 +32,8 @@ class Reaper {
     std::uint64_t encoded_bytes = 0;
     bool more = false;  // there is more to do
   };
-  // A bounded piece of the work. Commits the tree where blobs are erased.
+  // A bounded piece of the work. Commits the tree where blobs are erased. Recipes that can't be read
+  // are passed over with a warning.
   Result<Progress> step();
   // What is doomed now, without touching it.
   Result<Progress> survey() const;
@@ -38,10 +41,18 @@ class Reaper {
   Result<Progress> sweep_unsettled(store::BlobId first_unsettled);
 
  private:
+  struct Erasure {
+    std::uint64_t encoded_bytes = 0;
+    bool freed_bases = false;  // which may be doomed by it
+  };
+
   Status take_recipe_apart(tree::RecipeId id, Progress& progress);
   Status erase_blobs(Progress& progress);
+  Result<Erasure> condemn(const std::vector<store::BlobId>& ids);
+  Status erase_condemned(const std::vector<store::BlobId>& ids);
 
   Parts parts_;
+  std::unordered_set<tree::RecipeId> damaged_;  // passed over: fsck tells of them
 };
 
 }  // namespace weightfs::file

@@ -45,8 +45,9 @@ class References {
   Result<bool> pin(store::BlobId id);
   void unpin(std::span<const store::BlobId> ids);
 
-  // For Reaper. Doomed recipes that are not being built.
-  Result<std::vector<tree::RecipeId>> recipes_to_take_apart(std::size_t limit);
+  // For Reaper. Doomed recipes that are not being built, but for those of `except`.
+  Result<std::vector<tree::RecipeId>> recipes_to_take_apart(
+      std::size_t limit, const std::unordered_set<tree::RecipeId>& except);
   // Doomed blobs without references or pins; they can't be pinned from now on.
   Result<std::vector<store::BlobId>> begin_erasing(std::size_t limit);
   void end_erasing(std::span<const store::BlobId> ids);

@@ -49,6 +49,13 @@ struct EnvironmentStats {
   std::uint64_t free_bytes = 0;  // pages that later commits may reuse
 };
 
+// What one step of giving free pages back to the disk did.
+struct PunchProgress {
+  std::uint64_t punched_bytes = 0;
+  bool more = false;              // the next step has something to do
+  bool waits_for_commit = false;  // or will have, when something was committed or a reader is done
+};
+
 class Environment;
 
 class ReadTransaction {
@@ -142,6 +149,10 @@ class Environment {
   Result<ReadTransaction> begin_read() const;
   Result<WriteTransaction> begin_write();
   Result<EnvironmentStats> stats() const;
+  // Gives the disk back the space of free pages: a bounded step, to be repeated while there is
+  // `more`. Holds begin_write() up meanwhile. Code::unsupported where the file system has no holes
+  // in files. One thread at a time.
+  Result<PunchProgress> punch_free_pages();
   // Starts reading the pages of a value that a transaction returned, without waiting for them.
   static void will_need(ByteSpan value);
   // Gives back the physical memory that reads through the map have made count as this process's.

@@ -93,6 +93,9 @@ class BlobStore {
   virtual Status replace(std::span<const NewBlob> blobs) = 0;
   // Removes blobs and their index entries; ids that are not there are passed over. Durable.
   virtual Status erase(std::span<const BlobId> ids) = 0;
+  // Gives the disk back what erased blobs took. One thread at a time; may take a while, and lets
+  // writes through meanwhile. What readers still hold open stays until the next call.
+  virtual Status release_space() = 0;
   // Calls `visit` in ascending order from `from` until it answers false. Reads in bounded
   // transactions, so blobs put meanwhile may or may not be seen. Damaged records are passed over:
   // check_index() names them.

@@ -33,6 +33,13 @@ struct ListedEntry {
   CookieRecord entry;
 };
 
+// What becomes of a blob that nothing refers to.
+enum class Doom : std::uint8_t {
+  none,
+  doomed,     // to be erased; kept if it is referred to again
+  condemned,  // to be erased in any case: its base has been let go of
+};
+
 class Change;
 
 class Tree {
@@ -88,7 +95,7 @@ class Tree {
   Result<std::vector<InodeNumber>> orphans(std::size_t limit) const;
   Result<std::vector<RecipeId>> doomed_recipes(RecipeId after, std::size_t limit) const;
   Result<std::vector<store::BlobId>> doomed_blobs(store::BlobId after, std::size_t limit) const;
-  Result<bool> is_doomed(store::BlobId id) const;
+  Result<Doom> doom_of(store::BlobId id) const;
   Result<std::vector<store::BlobId>> broken_blobs() const;
 
   Result<Counters> counters() const;
@@ -132,6 +139,7 @@ class Change {
   void add_doomed_recipe(RecipeId id);
   void erase_doomed_recipe(RecipeId id);
   void add_doomed_blob(store::BlobId id);
+  void condemn_blob(store::BlobId id);
   void erase_doomed_blob(store::BlobId id);
   void put_base(store::BlobId first_blob, const BaseRecord& base);
   void erase_base(store::BlobId first_blob);

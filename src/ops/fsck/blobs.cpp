@@ -15,7 +15,7 @@ Findings::Fix set_count(store::BlobId id, std::uint64_t count) {
 
 void count_bases(Findings& findings, BlobTable& blobs, std::uint64_t first_unsettled) {
   for (const auto& [id, blob] : blobs) {
-    if (blob.base == store::BlobId::none) continue;
+    if (blob.base == store::BlobId::none || blob.is_condemned) continue;
     // Blobs that a crash left without a reference are swept, and were never counted.
     const bool counted =
         blob.references > 0 || blob.is_doomed || store::number(id) < first_unsettled;
@@ -135,6 +135,7 @@ Status load_blobs(const Parts& parts, Findings& findings, BlobTable& blobs) {
                         .encoded_bytes = record.encoded_bytes,
                         .base = record.base,
                         .is_doomed = false,
+                        .is_condemned = false,
                         .references = 0};
     return true;
   }));
@@ -144,7 +145,10 @@ Status load_blobs(const Parts& parts, Findings& findings, BlobTable& blobs) {
   for (const store::BlobId id : doomed) {
     ++findings.result().pending_cleanups;
     const auto blob = blobs.find(id);
-    if (blob != blobs.end()) blob->second.is_doomed = true;
+    if (blob == blobs.end()) continue;
+    WEIGHTFS_ASSIGN(const tree::Doom doom, parts.tree.doom_of(id));
+    blob->second.is_doomed = true;
+    blob->second.is_condemned = doom == tree::Doom::condemned;
   }
   return {};
 }

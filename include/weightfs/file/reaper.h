@@ -32,8 +32,8 @@ class Reaper {
     std::uint64_t encoded_bytes = 0;
     bool more = false;  // there is more to do
   };
-  // A bounded piece of the work. Commits the tree where blobs are erased. Recipes that can't be read
-  // are passed over with a warning.
+  // A bounded piece of the work. Commits the tree where blobs are erased. Recipes that can't be
+  // read are passed over with a warning.
   Result<Progress> step();
   // What is doomed now, without touching it.
   Result<Progress> survey() const;

@@ -21,8 +21,8 @@ class StagedFile {
   StagedFile(tree::StagingId id, UniqueFd fd) : id_(id), fd_(std::move(fd)) {}
   tree::StagingId id() const { return id_; }
   int fd() const { return fd_.get(); }
-  // A content record in the tables has named it, so a crash may come back to its bytes even when the
-  // tables no longer do. Thread-safe.
+  // A content record in the tables has named it, so a crash may come back to its bytes even when
+  // the tables no longer do. Thread-safe.
   bool was_committed() const { return was_committed_; }
   void note_committed() { was_committed_ = true; }
 

@@ -92,7 +92,7 @@ struct BlobFacts {
   std::uint32_t encoded_bytes = 0;
   store::BlobId base = store::BlobId::none;
   bool is_doomed = false;
-  bool is_condemned = false;  // and no longer counted for its base
+  bool is_condemned = false;     // and no longer counted for its base
   std::uint64_t references = 0;  // found in recipes and as bases
 };
 using BlobTable = std::unordered_map<store::BlobId, BlobFacts>;

@@ -142,7 +142,12 @@ Status Ingest::Impl::cut_file(const IngestFile& file,
 // Before an extent's first block: a tensor that gained or lost rows is cut along what it was.
 void Ingest::Impl::plan_extent(const IngestFile& file, chunk::Cutter& cutter) {
   if (!cutter.at_extent_start()) return;
-  cutter.set_cuts(tensors.cuts_of(cutter.extent_index(), cutter.extent(), *file.source));
+  const auto is_stored = [&](const ContentId& content) {
+    if (writer.find_on_its_way(content, file.owner_uid) != store::BlobId::none) return true;
+    const auto found = parts.blobs.find(content);
+    return found && *found;
+  };
+  cutter.set_cuts(tensors.cuts_of(cutter.extent_index(), cutter.extent(), *file.source, is_stored));
 }
 
 Result<bool> Ingest::Impl::take_over_previous(const IngestFile& file, chunk::Cutter& cutter,

@@ -1,94 +1,22 @@
 #include "resized_tensor.h"
 
 #include <algorithm>
-#include <functional>
 
 #include "weightfs/chunk/cutter.h"
-#include "weightfs/hash/checksum.h"
+#include "weightfs/hash/content_id.h"
 
 namespace weightfs::file {
 namespace {
 
-// Smaller tensors are not worth a plan, shorter rows not their hashes, and shorter slices not a
+// Smaller tensors are not worth a plan, shorter rows not their signatures, and shorter slices not a
 // blob.
 constexpr std::uint64_t kSmallestTensorBytes = std::uint64_t{32} << 10;
 constexpr std::uint64_t kSmallestRowBytes = 64;
 constexpr std::uint64_t kSmallestSliceBytes = 4096;
 // Rows are told apart by 16 bytes of memory each.
 constexpr std::uint64_t kMostRows = std::uint64_t{1} << 24;
-constexpr std::size_t kReadBytes = std::size_t{1} << 20;
-constexpr std::size_t kSampledRows = 16;
-constexpr std::size_t kLeastEqualSamples = 2;
-// Up to here every shift is tried, beyond only the least and the greatest.
-constexpr std::uint64_t kMostShifts = 64;
-// The part of a tensor that its base must hold, for a plan: one in this many bytes.
+// The part of a tensor that the store must hold, for a plan: one in this many bytes.
 constexpr std::uint64_t kLeastSharedPart = 4;
-
-std::uint64_t hash_of_row(ByteSpan row) {
-  const std::uint64_t hash = checksum(row);
-  return hash == kUnknownRow ? 1 : hash;
-}
-
-// Rows of one tensor, wherever it is.
-struct Rows {
-  std::uint64_t row_bytes = 0;
-  std::uint64_t count = 0;
-  std::function<Status(std::uint64_t offset_bytes, MutableByteSpan out)> read;
-
-  std::uint64_t hash(std::uint64_t row) const {
-    ByteVector bytes(static_cast<std::size_t>(row_bytes));
-    return read(row * row_bytes, bytes) ? hash_of_row(bytes) : kUnknownRow;
-  }
-  std::vector<std::uint64_t> hashes() const;
-};
-
-std::vector<std::uint64_t> Rows::hashes() const {
-  std::vector<std::uint64_t> hashes;
-  hashes.reserve(static_cast<std::size_t>(count));
-  const std::uint64_t together = std::max<std::uint64_t>(1, kReadBytes / row_bytes);
-  ByteVector bytes;
-  for (std::uint64_t row = 0; row < count; row += together) {
-    const std::uint64_t rows = std::min(together, count - row);
-    bytes.resize(static_cast<std::size_t>(rows * row_bytes));
-    const bool known = read(row * row_bytes, bytes).has_value();
-    for (std::uint64_t i = 0; i < rows; ++i) {
-      // A block that can't be read leaves the rows in the others.
-      hashes.push_back(
-          known ? hash_of_row(ByteSpan(bytes).subspan(static_cast<std::size_t>(i * row_bytes),
-                                                      static_cast<std::size_t>(row_bytes)))
-                : hash(row + i));
-    }
-  }
-  return hashes;
-}
-
-// Whether one of the rows [begin, end) has this hash.
-bool has_row(const Rows& rows, std::uint64_t begin, std::uint64_t end, std::uint64_t hash) {
-  for (std::uint64_t row = begin; row < std::min(end, rows.count); ++row) {
-    if (rows.hash(row) == hash) return true;
-  }
-  return false;
-}
-
-// Whether sampled rows of the base stand where they would if rows only came, or only went: shifted
-// by nothing, by the difference, or between.
-bool look_related(const Rows& rows, const Rows& base) {
-  const bool grew = rows.count > base.count;
-  const std::uint64_t difference = grew ? rows.count - base.count : base.count - rows.count;
-  std::size_t equal_count = 0;
-  for (std::size_t i = 0; i < kSampledRows; ++i) {
-    const std::uint64_t row = i * (base.count - 1) / (kSampledRows - 1);
-    const std::uint64_t hash = base.hash(row);
-    if (hash == kUnknownRow) continue;
-    const std::uint64_t first = grew ? row : row - std::min(row, difference);
-    const std::uint64_t last = grew ? row + difference : row;
-    const bool found = difference <= kMostShifts ? has_row(rows, first, last + 1, hash)
-                                                 : has_row(rows, first, first + 1, hash) ||
-                                                       has_row(rows, last, last + 1, hash);
-    if (found && ++equal_count >= kLeastEqualSamples) return true;
-  }
-  return false;
-}
 
 // Collects pieces; what has no base is cut into blocks when its end is known.
 class PieceList {
@@ -118,14 +46,30 @@ class PieceList {
   std::vector<PlannedPiece> pieces_;
 };
 
-bool is_worth_it(const std::vector<PlannedPiece>& pieces, std::uint64_t length_bytes) {
-  std::uint64_t shared_bytes = 0;
+// Whether pieces of the base, read from the tensor, are blocks that are stored or slices of them.
+// Asks until enough of them are.
+bool are_stored(const std::vector<PlannedPiece>& pieces, const Extent& extent,
+                const ByteSource& source, BaseFinder& finder, const IsStored& is_stored) {
+  const std::uint64_t wanted_bytes = extent.length_bytes / kLeastSharedPart;
+  std::uint64_t stored_bytes = 0;
   std::uint64_t begin_bytes = 0;
+  ByteVector raw;
+  ByteVector of_base;
   for (const PlannedPiece& piece : pieces) {
-    if (piece.base != store::BlobId::none) shared_bytes += piece.end_bytes - begin_bytes;
+    raw.resize(static_cast<std::size_t>(piece.end_bytes - begin_bytes));
+    const std::uint64_t offset_bytes = extent.offset_bytes + begin_bytes;
     begin_bytes = piece.end_bytes;
+    if (piece.base == store::BlobId::none) continue;
+    if (!source.read_at(offset_bytes, raw)) return false;
+    of_base.resize(raw.size());
+    const BaseTensor block{.block_bytes = chunk::kBlockBytes, .blobs = {piece.base}};
+    const bool found =
+        is_stored(content_id(raw)) ||
+        (finder.read(block, piece.base_offset_bytes, of_base) && std::ranges::equal(raw, of_base));
+    if (found) stored_bytes += raw.size();
+    if (stored_bytes >= wanted_bytes) return true;
   }
-  return shared_bytes >= length_bytes / kLeastSharedPart;
+  return false;
 }
 
 }  // namespace
@@ -156,18 +100,21 @@ std::vector<PlannedPiece> pieces_of_runs(std::uint64_t length_bytes, std::uint64
 }
 
 std::vector<PlannedPiece> plan_resized_tensor(BaseFinder& finder, const Extent& extent,
-                                              const Tensor& tensor, const ByteSource& source) {
+                                              const Tensor& tensor, const ByteSource& source,
+                                              const IsStored& is_stored) {
   const std::uint64_t row_bytes = extent.row_bytes;
   if (extent.length_bytes < kSmallestTensorBytes || row_bytes < kSmallestRowBytes) return {};
   if (extent.length_bytes % row_bytes != 0 || tensor.name.empty()) return {};
-  const Rows rows{.row_bytes = row_bytes,
+  const Rows rows{.dtype = extent.dtype,
+                  .row_bytes = row_bytes,
                   .count = extent.length_bytes / row_bytes,
                   .read = [&](std::uint64_t offset_bytes, MutableByteSpan out) {
                     return source.read_at(extent.offset_bytes + offset_bytes, out);
                   }};
   for (const NamesakeTensor& namesake :
        finder.namesakes(extent, tensor, chunk::tensor_block_bytes(extent))) {
-    const Rows base_rows{.row_bytes = row_bytes,
+    const Rows base_rows{.dtype = extent.dtype,
+                         .row_bytes = row_bytes,
                          .count = namesake.length_bytes / row_bytes,
                          .read = [&](std::uint64_t offset_bytes, MutableByteSpan out) {
                            return finder.read(namesake.tensor, offset_bytes, out);
@@ -175,9 +122,9 @@ std::vector<PlannedPiece> plan_resized_tensor(BaseFinder& finder, const Extent& 
     if (namesake.length_bytes % row_bytes != 0) continue;
     if (std::max(rows.count, base_rows.count) > kMostRows) continue;
     if (!look_related(rows, base_rows)) continue;
-    const std::vector<RowRun> runs = align_rows(rows.hashes(), base_rows.hashes());
+    const auto runs = joined_runs(align_rows(rows.signatures(), base_rows.signatures()));
     auto pieces = pieces_of_runs(extent.length_bytes, row_bytes, namesake.tensor, runs);
-    if (is_worth_it(pieces, extent.length_bytes)) return pieces;
+    if (are_stored(pieces, extent, source, finder, is_stored)) return pieces;
   }
   return {};
 }

@@ -1,14 +1,16 @@
 // How to cut a tensor that gained or lost rows: along the blocks of the tensor that it was before.
 //
-//   rows of both -> runs of equal rows -> pieces: a whole block of the base (found by content),
+//   rows of both -> runs of alike rows -> pieces: a whole block of the base (found by content),
 //   a part of one (a slice of it), or what is new
 #pragma once
 
-#include <optional>
+#include <functional>
 #include <vector>
 
 #include "row_alignment.h"
+#include "row_signatures.h"
 #include "weightfs/file/base_finder.h"
+#include "weightfs/hash/content_id.h"
 
 namespace weightfs::file {
 
@@ -23,10 +25,14 @@ struct PlannedPiece {
 std::vector<PlannedPiece> pieces_of_runs(std::uint64_t length_bytes, std::uint64_t row_bytes,
                                          const BaseTensor& base, std::span<const RowRun> runs);
 
-// The pieces of the extent where one of the tensors of its name, with more or fewer rows, has
-// enough of its rows; empty otherwise. Reads a few rows of each, and all of both only where they
-// agree. Thread-safe.
+// Whether a block of this content is stored, or about to be.
+using IsStored = std::function<bool(const ContentId&)>;
+
+// The pieces of the extent where they follow the cuts of one of the tensors of its name, with more
+// or fewer rows, and a part of them is stored; empty otherwise. Reads a few rows of each, and all
+// of both only where they agree. Thread-safe.
 std::vector<PlannedPiece> plan_resized_tensor(BaseFinder& finder, const Extent& extent,
-                                              const Tensor& tensor, const ByteSource& source);
+                                              const Tensor& tensor, const ByteSource& source,
+                                              const IsStored& is_stored);
 
 }  // namespace weightfs::file

@@ -50,4 +50,18 @@ std::vector<RowRun> align_rows(std::span<const std::uint64_t> rows,
   return runs;
 }
 
+std::vector<RowRun> joined_runs(const std::vector<RowRun>& runs) {
+  std::vector<RowRun> joined;
+  for (const RowRun& run : runs) {
+    const bool goes_on = !joined.empty() && run.base_row >= joined.back().base_row &&
+                         run.base_row - joined.back().base_row == run.row - joined.back().row;
+    if (goes_on) {
+      joined.back().count = run.row + run.count - joined.back().row;
+    } else {
+      joined.push_back(run);
+    }
+  }
+  return joined;
+}
+
 }  // namespace weightfs::file

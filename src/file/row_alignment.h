@@ -1,8 +1,8 @@
 // Which rows of a tensor are rows of an earlier one: an embedding that grew, a layer that lost
 // filters.
 //
-// By equal hashes of whole rows. What follows from a wrong match is a block that is not found,
-// never a wrong byte: blocks are looked up by their own content.
+// By equal signatures of rows (row_signatures.h). What follows from a wrong match is a block that
+// is not found, never a wrong byte: blocks are looked up by their own content.
 #pragma once
 
 #include <cstdint>
@@ -27,5 +27,8 @@ struct RowRun {
 // linear in the number of rows. Thread-safe.
 std::vector<RowRun> align_rows(std::span<const std::uint64_t> rows,
                                std::span<const std::uint64_t> base_rows);
+
+// The same with runs made one that go on from each other in both but for rows that differ.
+std::vector<RowRun> joined_runs(const std::vector<RowRun>& runs);
 
 }  // namespace weightfs::file

@@ -19,12 +19,13 @@ const Tensor* TensorTracker::tensor_at(std::uint64_t offset_bytes) const {
 }
 
 std::vector<std::uint64_t> TensorTracker::cuts_of(std::size_t extent_index, const Extent& extent,
-                                                  const ByteSource& source) {
+                                                  const ByteSource& source,
+                                                  const IsStored& is_stored) {
   planned_extent_ = extent_index;
   plan_.clear();
   const Tensor* tensor = tensor_at(extent.offset_bytes);
   if (tensor == nullptr || !is_float(extent.dtype)) return {};
-  plan_ = plan_resized_tensor(finder_, extent, *tensor, source);
+  plan_ = plan_resized_tensor(finder_, extent, *tensor, source, is_stored);
   std::vector<std::uint64_t> cuts;
   cuts.reserve(plan_.size());
   for (const PlannedPiece& piece : plan_) cuts.push_back(extent.offset_bytes + piece.end_bytes);

@@ -29,7 +29,7 @@ class TensorTracker {
   // Where to cut the extent, by offsets in the file, when its first block is next: along an earlier
   // tensor of which it has the rows, and some more or less. Empty for most.
   std::vector<std::uint64_t> cuts_of(std::size_t extent_index, const Extent& extent,
-                                     const ByteSource& source);
+                                     const ByteSource& source, const IsStored& is_stored);
   // The block of a stored tensor that may predict this one. Looks for the base when it is asked for
   // the first block of an extent.
   BlockBase base_of(const chunk::Block& block, const Extent& extent, const ByteSource& source);

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <numeric>
 #include <random>
 
@@ -75,6 +76,33 @@ TEST(AlignRows, GivesEqualRowsOnly) {
       }
     }
   }
+}
+
+TEST(JoinedRuns, BridgesRowsThatChanged) {
+  const std::vector<RowRun> runs = {{0, 0, 10}, {12, 12, 5}, {20, 17, 4}, {25, 22, 1}, {40, 3, 2}};
+  EXPECT_EQ(joined_runs(runs), (std::vector<RowRun>{{0, 0, 17}, {20, 17, 6}, {40, 3, 2}}));
+}
+
+TEST(RowSignature, StaysWhileValuesMoveButNotWhereRowsDiffer) {
+  std::mt19937 random(3);
+  std::normal_distribution<float> normal(0, 1);
+  std::vector<float> row(100);
+  for (float& value : row) value = normal(random);
+  std::vector<float> moved = row;
+  for (float& value : moved) value *= 1.01F;
+  const auto signature = [](const std::vector<float>& values) {
+    return row_signature(bytes_of_elements(std::span<const float>(values)), Dtype::f32);
+  };
+  EXPECT_EQ(signature(row), signature(moved));
+  std::vector<float> other = row;
+  other[3] = -other[3];
+  EXPECT_NE(signature(row), signature(other));
+  // Without signs, by all bytes.
+  for (float& value : row) value = std::abs(value);
+  std::vector<float> last_moved = row;
+  last_moved.back() += 1;
+  EXPECT_NE(signature(row), signature(last_moved));
+  EXPECT_NE(signature(std::vector<float>(100)), kUnknownRow);
 }
 
 // Rows of 1 KiB in blocks of 64 rows.

@@ -1,6 +1,7 @@
 // Tensors that gained or lost rows, through the whole write path.
 #include <gtest/gtest.h>
 
+#include <cstring>
 #include <random>
 
 #include "harness.h"
@@ -81,6 +82,25 @@ TEST_F(ResizedTensor, OutlivesWhatItWas) {
   must(fs_->collect_garbage(/*dry_run=*/false));
   fs_.reopen();
   EXPECT_EQ(fs_.read_all(must(fs_->lookup(kRootInode, "after")).inode), model_of(grown));
+}
+
+// The rows are those of a fine-tune that is itself stored as the difference from its base.
+TEST_F(ResizedTensor, SharesTheRowsOfAFineTune) {
+  fs_.make_file("base", model_of(rows_));
+  must(fs_->sync_all());
+  std::string tuned = rows_;
+  std::mt19937 random(7);
+  std::normal_distribution<float> normal(0, 0.0001F);
+  for (std::size_t at = 0; at < tuned.size(); at += sizeof(float)) {
+    float value = 0;
+    std::memcpy(&value, &tuned[at], sizeof value);
+    value += normal(random);
+    std::memcpy(&tuned[at], &value, sizeof value);
+  }
+  EXPECT_LT(cost_of("tuned", model_of(tuned)), 0.8);  // by deltas, then
+  tuned.insert(777 * kRowBytes, random_rows(8, 8));
+  // But for the two blocks about the new rows.
+  EXPECT_LT(cost_of("tuned and grown", model_of(tuned)), 0.07);
 }
 
 // An edit within the sealed file: the cuts are found again, and what did not change is taken over.

@@ -72,7 +72,7 @@ bool add_remembered(EntryBuffer& buffer, fs::Filesystem& filesystem,
 }
 
 void open_directory(Reply reply, Context& context, fuse_ino_t inode, fuse_file_info* info) {
-  const auto handle = context.filesystem.open_directory(inode);
+  const auto handle = context.filesystem.open_directory(inode, info->flags);
   if (!handle) return reply.error(handle.error().code);
   set_handle(*info, *handle);
   info->cache_readdir = 1;

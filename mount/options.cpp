@@ -149,6 +149,7 @@ constexpr std::array kOwnOptions = std::to_array<OwnOption>({
 void add_kernel_flag(Options& options, std::string_view name) {
   if (name == "ro") options.filesystem.read_only = true;
   if (name == "rw") options.filesystem.read_only = false;
+  if (name == "noatime") options.filesystem.no_atime = true;
   if (name == "allow_other") options.allow_other = true;
   if (name != "default_permissions") options.kernel.emplace_back(name);  // always on
 }

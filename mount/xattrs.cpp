@@ -46,8 +46,12 @@ void get_xattr(Reply reply, Context& context, fuse_ino_t inode, const char* name
 void list_xattrs(Reply reply, Context& context, fuse_ino_t inode, std::size_t room_bytes) {
   const auto names = context.filesystem.list_xattrs(inode);
   if (!names) return reply.error(names.error().code);
+  const bool sees_trusted = reply.caller().uid == 0;
   std::string list;
-  for (const std::string& name : *names) list.append(name.c_str(), name.size() + 1);
+  for (const std::string& name : *names) {
+    if (name.starts_with("trusted.") && !sees_trusted) continue;
+    list.append(name.c_str(), name.size() + 1);
+  }
   reply.sized_value(list, room_bytes);
 }
 

@@ -188,7 +188,7 @@ void Filesystem::Impl::content_changed(Node& node) {
 }
 
 void Filesystem::Impl::touch_atime(const NodePointer& node) {
-  if (options.read_only) return;
+  if (options.read_only || options.no_atime) return;
   const timespec now = current_time();
   const auto before = [](const timespec& a, const timespec& b) {
     return std::pair(a.tv_sec, a.tv_nsec) <= std::pair(b.tv_sec, b.tv_nsec);

@@ -1,4 +1,6 @@
 // Directories: listing them in the order of their cookies.
+#include <fcntl.h>
+
 #include "impl.h"
 
 namespace weightfs::fs {
@@ -14,11 +16,15 @@ std::uint64_t cookie_behind(std::uint64_t entry_cookie) {
 
 }  // namespace
 
-Result<Handle> Filesystem::open_directory(InodeNumber inode) {
+Result<Handle> Filesystem::open_directory(InodeNumber inode, int flags) {
   WEIGHTFS_ASSIGN(const NodePointer node, impl_->nodes->get(inode));
   if (!node->is_directory()) return fail(Code::not_directory, "not a directory");
   impl_->nodes->add_handle(*node, /*writer=*/false);
-  return impl_->handles.add({.node = node, .readable = true, .writable = false, .append = false});
+  return impl_->handles.add({.node = node,
+                             .readable = true,
+                             .writable = false,
+                             .append = false,
+                             .keeps_atime = (flags & O_NOATIME) != 0});
 }
 
 Result<std::vector<DirectoryEntry>> Filesystem::read_directory(Handle handle, std::uint64_t cookie,
@@ -33,6 +39,7 @@ Result<std::vector<DirectoryEntry>> Filesystem::read_directory(Handle handle, st
     if (node->removed || node->record.link_count == 0) return entries;
     parent = node->record.parent;
   }
+  if (cookie == 0 && !file->keeps_atime) impl_->touch_atime(node);
   if (cookie == 0 && entries.size() < limit) {
     entries.push_back(
         {.name = ".", .inode = node->inode, .type_mode = S_IFDIR, .next_cookie = kBehindDot});

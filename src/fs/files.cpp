@@ -18,7 +18,8 @@ OpenFile open_with(NodePointer node, int flags) {
   return {.node = std::move(node),
           .readable = access != O_WRONLY,
           .writable = access != O_RDONLY,
-          .append = (flags & O_APPEND) != 0};
+          .append = (flags & O_APPEND) != 0,
+          .keeps_atime = (flags & O_NOATIME) != 0};
 }
 
 }  // namespace
@@ -103,7 +104,7 @@ Result<ReadResult> Filesystem::read(Handle handle, std::uint64_t offset_bytes,
     }
     WEIGHTFS_TRY(impl_->read_pieces(node, offset_bytes, end, result));
   }
-  impl_->touch_atime(file->node);
+  if (!file->keeps_atime) impl_->touch_atime(file->node);
   return result;
 }
 
@@ -172,7 +173,7 @@ Status Filesystem::allocate(Handle handle, AllocateKind kind, std::uint64_t offs
   }
   const bool grows = kind == AllocateKind::allocate || kind == AllocateKind::zero_range;
   if (grows && end > content.size_bytes) return impl_->set_live_size(node, end);
-  if (kind != AllocateKind::keep_size) impl_->content_changed(node);
+  impl_->content_changed(node);
   return {};
 }
 

@@ -15,6 +15,7 @@ struct OpenFile {
   bool readable = false;
   bool writable = false;
   bool append = false;
+  bool keeps_atime = false;  // O_NOATIME
 };
 
 class HandleTable {

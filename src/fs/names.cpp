@@ -140,6 +140,7 @@ Result<Attributes> Filesystem::make_symlink(InodeNumber parent, std::string_view
 
 Result<std::string> Filesystem::read_symlink(InodeNumber inode) {
   WEIGHTFS_ASSIGN(const NodePointer node, impl_->nodes->get(inode));
+  impl_->touch_atime(node);
   const std::shared_lock guard(node->mutex);
   if ((node->record.mode & S_IFMT) != S_IFLNK) return fail(Code::invalid, "not a symlink");
   return node->record.symlink_target;

@@ -10,11 +10,13 @@ constexpr std::size_t kLongestNameBytes = 255;     // XATTR_NAME_MAX
 
 Status check_xattr_name(std::string_view name) {
   if (name.size() > kLongestNameBytes) return fail(Code::result_range, "the name is too long");
-  const bool known = name.starts_with("user.") || name.starts_with("trusted.") ||
-                     name.starts_with("security.") || name == acl::kAccessName ||
-                     name == acl::kDefaultName;
-  if (!known) return fail(Code::unsupported, "no such kind of attribute");
-  return {};
+  if (name == acl::kAccessName || name == acl::kDefaultName) return {};
+  for (const std::string_view kind : {"user.", "trusted.", "security."}) {
+    if (!name.starts_with(kind)) continue;
+    if (name == kind) return fail(Code::invalid, "an attribute needs a name");
+    return {};
+  }
+  return fail(Code::unsupported, "no such kind of attribute");
 }
 
 }  // namespace

@@ -42,8 +42,10 @@ class MountTest : public ::testing::Test {
   void SetUp() override;
   void TearDown() override;
 
-  // Options as after -o.
-  void mount(const std::string& options = "defaults");
+  // What a test's mounts are made with, as after -o.
+  virtual std::string mount_options() const { return "defaults"; }
+  void mount() { mount(mount_options()); }
+  void mount(const std::string& options);
   void unmount();
   void remount();
   // Everything written so far is sealed and durable afterwards.

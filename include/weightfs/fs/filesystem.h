@@ -39,6 +39,7 @@ enum class VerifyReads : std::uint8_t { always, sampled, off };
 struct FilesystemOptions {
   bool create = true;      // make the store where there is none
   bool read_only = false;  // nothing is written, not even a recovery
+  bool no_atime = false;   // reading leaves the access time as it is, otherwise as relatime says
   codec::Tier tier = codec::Tier::default_tier;
   bool portable = false;
   VerifyReads verify = VerifyReads::always;
@@ -129,7 +130,7 @@ class Filesystem {
 
   // Directories. Cookies are stable while the directory changes: 0 is the start, every entry has
   // the cookie of what follows it, and entries that stay are seen exactly once.
-  Result<Handle> open_directory(InodeNumber inode);
+  Result<Handle> open_directory(InodeNumber inode, int flags = 0);
   Result<std::vector<DirectoryEntry>> read_directory(Handle handle, std::uint64_t cookie,
                                                      std::size_t limit);
   Status sync_directory(Handle handle);

@@ -28,6 +28,7 @@ void open(Reply reply, Context& context, fuse_ino_t inode, fuse_file_info* info)
   const auto handle = context.filesystem.open_file(inode, flags_without_append(info->flags));
   if (!handle) return reply.error(handle.error().code);
   mark_opened(*info, *handle);
+  info->keep_cache = !context.filesystem.awaits_first_read(*handle);
   if (!reply.opened(*info)) context.filesystem.release(*handle);
 }
 

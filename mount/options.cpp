@@ -150,6 +150,7 @@ void add_kernel_flag(Options& options, std::string_view name) {
   if (name == "ro") options.filesystem.read_only = true;
   if (name == "rw") options.filesystem.read_only = false;
   if (name == "noatime") options.filesystem.no_atime = true;
+  if (name == "nodiratime") options.filesystem.no_directory_atime = true;
   if (name == "allow_other") options.allow_other = true;
   if (name != "default_permissions") options.kernel.emplace_back(name);  // always on
 }

@@ -1,5 +1,6 @@
 #include "reply.h"
 
+#include <limits.h>
 #include <sys/statvfs.h>
 
 #include <algorithm>
@@ -94,6 +95,14 @@ Reply::~Reply() {
 fs::Caller Reply::caller() const {
   const fuse_ctx& context = *fuse_req_ctx(request_);
   return {.uid = context.uid, .gid = context.gid, .umask = context.umask};
+}
+
+bool Reply::caller_is_in_group(gid_t group) const {
+  if (fuse_req_ctx(request_)->gid == group) return true;
+  std::vector<gid_t> groups(NGROUPS_MAX);
+  const int count = fuse_req_getgroups(request_, NGROUPS_MAX, groups.data());
+  const auto end = groups.begin() + std::clamp(count, 0, NGROUPS_MAX);
+  return std::find(groups.begin(), end, group) != end;
 }
 
 void Reply::error(Code code) {

@@ -26,6 +26,8 @@ class Reply {
 
   // Who asks.
   fs::Caller caller() const;
+  // Its supplementary groups too; false where they can't be read.
+  bool caller_is_in_group(gid_t group) const;
   // For libfuse's helpers that lay out directory entries; it stays this object's to answer.
   fuse_req_t request() const { return request_; }
 

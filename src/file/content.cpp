@@ -40,16 +40,6 @@ void join_around(std::vector<ContentRange>& ranges, std::size_t at) {
   if (at > 0 && joins(at - 1)) join(at - 1);
 }
 
-// Where bytes outside of all ranges come from.
-void append_uncovered(const ContentRecord& content, std::uint64_t begin, std::uint64_t end,
-                      std::vector<Piece>& pieces) {
-  const std::uint64_t recipe_end =
-      content.recipe == tree::RecipeId::none ? 0 : content.recipe_limit_bytes;
-  const std::uint64_t middle = std::clamp(recipe_end, begin, end);
-  if (begin < middle) pieces.push_back({begin, middle, Origin::recipe});
-  if (middle < end) pieces.push_back({middle, end, Origin::zero});
-}
-
 }  // namespace
 
 void mark_range(ContentRecord& content, std::uint64_t begin_bytes, std::uint64_t end_bytes,
@@ -102,23 +92,33 @@ void set_size(ContentRecord& content, std::uint64_t size_bytes) {
   content.size_bytes = size_bytes;
 }
 
+Piece piece_at(const ContentRecord& content, std::uint64_t position_bytes) {
+  const auto range = first_behind(content.ranges, position_bytes);
+  const bool has_range = range != content.ranges.end();
+  if (has_range && range->begin_bytes <= position_bytes) {
+    const Origin origin = range->kind == RangeKind::staged ? Origin::staged : Origin::zero;
+    return {position_bytes, std::min(range->end_bytes, content.size_bytes), origin};
+  }
+  const std::uint64_t end =
+      has_range ? std::min(range->begin_bytes, content.size_bytes) : content.size_bytes;
+  const std::uint64_t recipe_end =
+      content.recipe == tree::RecipeId::none ? 0 : content.recipe_limit_bytes;
+  if (position_bytes < recipe_end) {
+    return {position_bytes, std::min(end, recipe_end), Origin::recipe};
+  }
+  return {position_bytes, end, Origin::zero};
+}
+
 std::vector<Piece> pieces_of(const ContentRecord& content, std::uint64_t begin_bytes,
                              std::uint64_t end_bytes) {
   std::vector<Piece> pieces;
   const std::uint64_t end = std::min(end_bytes, content.size_bytes);
-  std::uint64_t position = begin_bytes;
-  for (auto range = first_behind(content.ranges, begin_bytes);
-       range != content.ranges.end() && position < end && range->begin_bytes < end; ++range) {
-    if (range->begin_bytes > position) {
-      append_uncovered(content, position, range->begin_bytes, pieces);
-      position = range->begin_bytes;
-    }
-    const std::uint64_t piece_end = std::min(range->end_bytes, end);
-    const Origin origin = range->kind == RangeKind::staged ? Origin::staged : Origin::zero;
-    pieces.push_back({position, piece_end, origin});
-    position = piece_end;
+  for (std::uint64_t position = begin_bytes; position < end;) {
+    Piece piece = piece_at(content, position);
+    piece.end_bytes = std::min(piece.end_bytes, end);
+    position = piece.end_bytes;
+    pieces.push_back(piece);
   }
-  if (position < end) append_uncovered(content, position, end, pieces);
   return pieces;
 }
 

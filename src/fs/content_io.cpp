@@ -187,23 +187,26 @@ void Filesystem::Impl::content_changed(Node& node) {
   mark_dirty(node);
 }
 
-void Filesystem::Impl::touch_atime(const NodePointer& node) {
-  if (options.read_only || options.no_atime) return;
-  const timespec now = current_time();
+// As relatime of mount(8). With the node's lock held.
+bool Filesystem::Impl::is_atime_due(const Node& node, const timespec& now) const {
+  if (options.read_only || options.no_atime) return false;
+  if (options.no_directory_atime && node.is_directory()) return false;
   const auto before = [](const timespec& a, const timespec& b) {
     return std::pair(a.tv_sec, a.tv_nsec) <= std::pair(b.tv_sec, b.tv_nsec);
   };
-  const auto is_due = [&] {
-    const tree::InodeRecord& record = node->record;
-    return before(record.atime, record.mtime) || before(record.atime, record.ctime) ||
-           now.tv_sec - record.atime.tv_sec >= kRelatimeSeconds;
-  };
+  const tree::InodeRecord& record = node.record;
+  return before(record.atime, record.mtime) || before(record.atime, record.ctime) ||
+         now.tv_sec - record.atime.tv_sec >= kRelatimeSeconds;
+}
+
+void Filesystem::Impl::touch_atime(const NodePointer& node) {
+  const timespec now = current_time();
   {
     const std::shared_lock guard(node->mutex);
-    if (!is_due()) return;
+    if (!is_atime_due(*node, now)) return;
   }
   const std::unique_lock guard(node->mutex);
-  if (!is_due() || node->removed) return;
+  if (!is_atime_due(*node, now) || node->removed) return;
   node->record.atime = now;
   node->attributes_dirty = true;
   mark_dirty(*node);

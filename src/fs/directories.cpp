@@ -24,12 +24,14 @@ Result<Handle> Filesystem::open_directory(InodeNumber inode, int flags) {
                              .readable = true,
                              .writable = false,
                              .append = false,
-                             .keeps_atime = (flags & O_NOATIME) != 0});
+                             .keeps_atime = (flags & O_NOATIME) != 0,
+                             .listing_end = std::make_shared<ListingEnd>(0)});
 }
 
 Result<std::vector<DirectoryEntry>> Filesystem::read_directory(Handle handle, std::uint64_t cookie,
                                                                std::size_t limit) {
   WEIGHTFS_ASSIGN(const auto file, impl_->handles.get(handle));
+  if (!file->listing_end) return fail(Code::not_directory, "not a directory");
   const NodePointer& node = file->node;
   const std::shared_lock names(impl_->names_mutex);
   std::vector<DirectoryEntry> entries;
@@ -38,6 +40,8 @@ Result<std::vector<DirectoryEntry>> Filesystem::read_directory(Handle handle, st
     const std::shared_lock guard(node->mutex);
     if (node->removed || node->record.link_count == 0) return entries;
     parent = node->record.parent;
+    const bool begins = cookie == 0 || *file->listing_end == 0;
+    if (begins) *file->listing_end = node->record.next_cookie;
   }
   if (cookie == 0 && !file->keeps_atime) impl_->touch_atime(node);
   if (cookie == 0 && entries.size() < limit) {
@@ -54,6 +58,7 @@ Result<std::vector<DirectoryEntry>> Filesystem::read_directory(Handle handle, st
   WEIGHTFS_ASSIGN(std::vector<tree::ListedEntry> listed,
                   impl_->tree->list(node->inode, from, limit - entries.size()));
   for (tree::ListedEntry& found : listed) {
+    if (found.cookie >= *file->listing_end) break;
     entries.push_back({.name = std::move(found.entry.name),
                        .inode = found.entry.inode,
                        .type_mode = found.entry.type_mode,

@@ -11,6 +11,7 @@
 namespace weightfs::fs {
 namespace {
 
+constexpr std::uint64_t kSmallFileBytes = std::uint64_t{1} << 20;
 constexpr std::uint64_t kLargestOffset = (std::uint64_t{1} << 63) - 1;
 
 OpenFile open_with(NodePointer node, int flags) {
@@ -84,6 +85,15 @@ Result<Filesystem::Created> Filesystem::create_unnamed(InodeNumber parent, std::
   const Handle handle = impl_->handles.add(std::move(file));
   const std::shared_lock guard(node->mutex);
   return Created{.attributes = impl_->attributes_of(*node), .handle = handle};
+}
+
+bool Filesystem::awaits_first_read(Handle handle) {
+  const auto file = impl_->handles.get(handle);
+  if (!file || !(*file)->readable || (*file)->keeps_atime) return false;
+  const Node& node = *(*file)->node;
+  const std::shared_lock guard(node.mutex);
+  return node.record.content.size_bytes <= kSmallFileBytes &&
+         impl_->is_atime_due(node, current_time());
 }
 
 Result<ReadResult> Filesystem::read(Handle handle, std::uint64_t offset_bytes,
@@ -207,7 +217,9 @@ Result<std::uint64_t> Filesystem::seek(Handle handle, std::uint64_t offset_bytes
   const std::shared_lock guard(node.mutex);
   const tree::ContentRecord& content = node.record.content;
   if (offset_bytes >= content.size_bytes) return fail(Code::no_such_offset, "past the end");
-  for (const file::Piece& piece : file::pieces_of(content, offset_bytes, content.size_bytes)) {
+  for (std::uint64_t position = offset_bytes; position < content.size_bytes;) {
+    const file::Piece piece = file::piece_at(content, position);
+    position = piece.end_bytes;
     std::uint64_t found = piece.end_bytes;
     switch (piece.origin) {
       case file::Origin::zero:

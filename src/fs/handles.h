@@ -10,12 +10,17 @@
 
 namespace weightfs::fs {
 
+// Where a listing ends: entries that come later, and those that are renamed while it goes on, have
+// greater cookies. Without an end, a program that renames what it lists would list for ever.
+using ListingEnd = std::atomic<std::uint64_t>;
+
 struct OpenFile {
   NodePointer node;
   bool readable = false;
   bool writable = false;
   bool append = false;
-  bool keeps_atime = false;  // O_NOATIME
+  bool keeps_atime = false;                   // O_NOATIME
+  std::shared_ptr<ListingEnd> listing_end{};  // of a directory; 0 until the listing begins
 };
 
 class HandleTable {

@@ -73,7 +73,8 @@ struct Filesystem::Impl {
   Status ensure_staging(Node& node);
   Status set_live_size(Node& node, std::uint64_t size_bytes);
   Status compact_ranges(Node& node);
-  void content_changed(Node& node);           // times, version, and the dirty set
+  void content_changed(Node& node);  // times, version, and the dirty set
+  bool is_atime_due(const Node& node, const timespec& now) const;
   void touch_atime(const NodePointer& node);  // takes the lock itself
   void prefetch(Node& node, std::uint64_t begin, std::uint64_t end);
   Error explain(const Node& node, std::uint64_t offset_bytes, Error error) const;

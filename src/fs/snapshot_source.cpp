@@ -59,8 +59,9 @@ Status SnapshotSource::read_sealed(std::uint64_t offset_bytes, MutableByteSpan t
 }
 
 std::uint64_t SnapshotSource::next_data(std::uint64_t offset_bytes) const {
-  // Far enough to skip holes of any size, near enough not to list a whole large file each time.
-  for (const file::Piece& piece : file::pieces_of(parts_.content, offset_bytes, size_bytes())) {
+  for (std::uint64_t position = offset_bytes; position < size_bytes();) {
+    const file::Piece piece = file::piece_at(parts_.content, position);
+    position = piece.end_bytes;
     if (piece.origin == file::Origin::zero) continue;
     if (piece.origin == file::Origin::recipe) return piece.begin_bytes;
     const off_t found =

@@ -1,4 +1,6 @@
 // Extended attributes, POSIX ACLs among them.
+#include <sys/stat.h>
+
 #include "acl.h"
 #include "impl.h"
 
@@ -22,14 +24,14 @@ Status check_xattr_name(std::string_view name) {
 }  // namespace
 
 Result<std::string> Filesystem::get_xattr(InodeNumber inode, std::string_view name) {
-  if (!check_xattr_name(name)) return fail(Code::no_attribute, "no such attribute");
+  WEIGHTFS_TRY(check_xattr_name(name));
   WEIGHTFS_ASSIGN(std::optional<std::string> value, impl_->tree->xattr(inode, name));
   if (!value) return fail(Code::no_attribute, "no such attribute");
   return std::move(*value);
 }
 
 Status Filesystem::set_xattr(InodeNumber inode, std::string_view name, ByteSpan value,
-                             XattrMode mode) {
+                             XattrMode mode, bool drops_setgid) {
   if (impl_->options.read_only) return fail(Code::read_only, "mounted read-only");
   if (impl_->disk_full) return fail(Code::no_space, "the store's disk is full");
   WEIGHTFS_TRY(check_xattr_name(name));
@@ -45,7 +47,7 @@ Status Filesystem::set_xattr(InodeNumber inode, std::string_view name, ByteSpan 
   if (name == acl::kAccessName) {
     WEIGHTFS_ASSIGN(const acl::ModeFromAcl says,
                     acl::mode_from_acl(text_of(value), node->record.mode));
-    node->record.mode = says.mode;
+    node->record.mode = drops_setgid ? says.mode & ~static_cast<unsigned>(S_ISGID) : says.mode;
     keep = says.needed;
   }
   if (name == acl::kDefaultName) {
@@ -71,6 +73,8 @@ Status Filesystem::remove_xattr(InodeNumber inode, std::string_view name) {
   WEIGHTFS_ASSIGN(const NodePointer node, impl_->nodes->get(inode));
   const std::unique_lock guard(node->mutex);
   WEIGHTFS_ASSIGN(const auto existing, impl_->tree->xattr(inode, name));
+  const bool is_acl = name == acl::kAccessName || name == acl::kDefaultName;
+  if (!existing && is_acl) return {};  // as every file system of the kernel does
   if (!existing) return fail(Code::no_attribute, "no such attribute");
   tree::Change change(*impl_->tree);
   change.erase_xattr(inode, name);

@@ -211,6 +211,13 @@ TEST_F(Lifecycle, MountsWithTheHelperOfMount) {
   ASSERT_EQ(result.exit_status, 0) << result.output;
   write_file(path("f"), "1");
   EXPECT_EQ(read_file(path("f")), "1");
+  const auto remount_as = [&](const std::string& option) {
+    return run_program({helper, store(), mount_point(), "-o", "remount," + option}).exit_status;
+  };
+  ASSERT_EQ(remount_as("ro"), 0);
+  EXPECT_EQ(error_of(::truncate(path("f").c_str(), 0)), EROFS);
+  ASSERT_EQ(remount_as("rw"), 0);
+  EXPECT_EQ(error_of(::truncate(path("f").c_str(), 0)), 0);
 }
 
 TEST_F(Lifecycle, MountsFromPathsWithSpacesCommasAndGreatLength) {

@@ -180,6 +180,23 @@ TEST_F(PosixNames, RewindingADirectoryShowsWhatWasMadeSince) {
   EXPECT_EQ(count, 3U);
 }
 
+// A listing ends, though every entry that it shows gets a new place behind it.
+TEST_F(PosixNames, RenamingWhatIsListedDoesNotGoOnForEver) {
+  constexpr unsigned kCount = 2000;
+  for (unsigned i = 0; i < kCount; ++i) (void)make_file("file" + std::to_string(i));
+  DIR* stream = ::opendir(root().c_str());
+  unsigned seen = 0;
+  while (const dirent* entry = ::readdir(stream)) {
+    const std::string name = entry->d_name;
+    if (name == "." || name == "..") continue;
+    ASSERT_LT(++seen, 3 * kCount);
+    ASSERT_EQ(rename(at(name), at("temporary")), 0);
+    ASSERT_EQ(rename(at("temporary"), at(name)), 0);
+  }
+  ::closedir(stream);
+  EXPECT_GE(seen, kCount);
+}
+
 // Every place that telldir(3) gave leads back to the entry that followed it.
 TEST_F(PosixNames, EveryPlaceInADirectoryCanBeFoundAgain) {
   for (int i = 0; i < 300; ++i) (void)make_file("file" + std::to_string(i));

@@ -2,7 +2,6 @@
 // and as other users.
 #include <fcntl.h>
 #include <sys/sysmacros.h>
-#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -254,45 +253,6 @@ TEST_F(PosixOwners, OnlyRootMakesDevices) {
     return error_of(::mknod(at("device").c_str(), S_IFCHR | 0600, makedev(1, 3)));
   };
   EXPECT_EQ(as(kStranger, make_device), EPERM);
-}
-
-TEST_F(PosixOwners, TrustedAttributesAreRootsAlone) {
-  const std::string path = make_owned(FileType::regular, "file", kOwner);
-  ASSERT_EQ(::setxattr(path.c_str(), "trusted.a", "1", 1, 0), 0);
-  ASSERT_EQ(::setxattr(path.c_str(), "user.b", "1", 1, 0), 0);
-  const auto list = [&](std::string& names) {
-    names.resize(1000);
-    const ssize_t size = ::listxattr(path.c_str(), names.data(), names.size());
-    names.resize(size < 0 ? 0 : static_cast<std::size_t>(size));
-    return names;
-  };
-  std::string names;
-  EXPECT_NE(list(names).find("trusted.a"), std::string::npos);
-  EXPECT_EQ(as(kOwner, [&] { return list(names) == std::string("user.b\0", 7) ? 0 : 1; }), 0);
-  EXPECT_EQ(as(kOwner, [&] { return error_of(::getxattr(path.c_str(), "trusted.a", nullptr, 0)); }),
-            ENODATA);
-  EXPECT_EQ(as(kOwner, [&] { return error_of(::setxattr(path.c_str(), "trusted.c", "1", 1, 0)); }),
-            EPERM);
-}
-
-TEST_F(PosixOwners, AttributesHaveLimitsAndNamespaces) {
-  const std::string path = make_file("file");
-  const auto set = [](const std::string& target, const std::string& name, std::size_t size) {
-    const std::string value(size, 'x');
-    return error_of(::lsetxattr(target.c_str(), name.c_str(), value.data(), value.size(), 0));
-  };
-  EXPECT_EQ(set(path, "user.", 1), EINVAL);
-  EXPECT_EQ(set(path, "trusted.", 1), EINVAL);
-  EXPECT_EQ(set(path, "nonsense.a", 1), EOPNOTSUPP);
-  EXPECT_EQ(set(path, "user." + std::string(250, 'n'), 1), 0);
-  EXPECT_EQ(set(path, "user." + std::string(251, 'n'), 1), ERANGE);
-  EXPECT_EQ(set(path, "user.big", 65537), E2BIG);
-  EXPECT_EQ(set(path, "user.empty", 0), 0);
-  EXPECT_EQ(::getxattr(path.c_str(), "user.empty", nullptr, 0), 0);
-  EXPECT_EQ(set(make(FileType::symlink, "link"), "user.a", 1), EPERM);
-  EXPECT_EQ(set(make(FileType::fifo, "fifo"), "user.a", 1), EPERM);
-  EXPECT_EQ(set(at("link"), "trusted.a", 1), 0);
-  EXPECT_EQ(error_of(::removexattr(path.c_str(), "user.missing")), ENODATA);
 }
 
 }  // namespace

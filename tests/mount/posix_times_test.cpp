@@ -223,7 +223,17 @@ TEST_F(PosixTimes, ReadingMovesTheAccessTimeOnceAfterAChange) {
     char target[100];
     EXPECT_EQ(::readlink(link.c_str(), target, sizeof target), 4);
   };
+  const std::string file = make_file("file", "content");
   let_time_pass();
+  const struct stat file_before = must_stat(file);
+  EXPECT_EQ(with_file(file, O_RDONLY, [](int) { return 0; }), 0);
+  EXPECT_EQ(moved_times(file_before, must_stat(file)), "");
+  EXPECT_EQ(read_file(file), "content");
+  const struct stat file_read = must_stat(file);
+  EXPECT_EQ(moved_times(file_before, file_read), "a");
+  let_time_pass();
+  EXPECT_EQ(read_file(file), "content");
+  EXPECT_EQ(moved_times(file_read, must_stat(file)), "");
   const struct stat directory_before = must_stat(directory);
   const struct stat link_before = must_stat(link);
   list();

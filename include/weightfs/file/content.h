@@ -26,6 +26,8 @@ void mark_range(tree::ContentRecord& content, std::uint64_t begin_bytes, std::ui
 void clear_range(tree::ContentRecord& content, std::uint64_t begin_bytes, std::uint64_t end_bytes);
 // ftruncate: what lies beyond a smaller size is gone for good, what a larger size adds is zero.
 void set_size(tree::ContentRecord& content, std::uint64_t size_bytes);
+// The longest piece that begins at the position, which lies before the end of the file.
+Piece piece_at(const tree::ContentRecord& content, std::uint64_t position_bytes);
 // The pieces that cover [begin, end) of the file, in order, without gaps; cut off at the size.
 std::vector<Piece> pieces_of(const tree::ContentRecord& content, std::uint64_t begin_bytes,
                              std::uint64_t end_bytes);

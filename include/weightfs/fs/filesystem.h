@@ -39,7 +39,8 @@ enum class VerifyReads : std::uint8_t { always, sampled, off };
 struct FilesystemOptions {
   bool create = true;      // make the store where there is none
   bool read_only = false;  // nothing is written, not even a recovery
-  bool no_atime = false;   // reading leaves the access time as it is, otherwise as relatime says
+  bool no_directory_atime = false;
+  bool no_atime = false;  // reading leaves the access time as it is, otherwise as relatime says
   codec::Tier tier = codec::Tier::default_tier;
   bool portable = false;
   VerifyReads verify = VerifyReads::always;
@@ -95,7 +96,9 @@ class Filesystem {
   Result<Attributes> get_attributes(InodeNumber inode);
   Result<Attributes> set_attributes(InodeNumber inode, const SetAttributes& changes);
   Result<std::string> get_xattr(InodeNumber inode, std::string_view name);
-  Status set_xattr(InodeNumber inode, std::string_view name, ByteSpan value, XattrMode mode);
+  // `drops_setgid`: an access ACL takes the setgid bit away, since the caller is not in the group.
+  Status set_xattr(InodeNumber inode, std::string_view name, ByteSpan value, XattrMode mode,
+                   bool drops_setgid = false);
   Result<std::vector<std::string>> list_xattrs(InodeNumber inode);
   Status remove_xattr(InodeNumber inode, std::string_view name);
 
@@ -110,6 +113,9 @@ class Filesystem {
   // An unlinked regular file in `parent`'s file system (O_TMPFILE).
   Result<Created> create_unnamed(InodeNumber parent, std::uint32_t mode, int flags,
                                  const Caller& caller);
+  // Whether the next read moves the access time of this file, which is small: then it is worth to
+  // have it come here instead of being answered from a cache.
+  bool awaits_first_read(Handle handle);
   Result<ReadResult> read(Handle handle, std::uint64_t offset_bytes, std::size_t size_bytes);
   // Writes all of `data` or nothing; at the end of the file if the handle was opened with O_APPEND.
   Result<std::size_t> write(Handle handle, std::uint64_t offset_bytes, ByteSpan data);

@@ -1,10 +1,10 @@
 #!/bin/sh
 # Installs what the tests need, builds, and runs everything: sh tests/run.sh [SECTION...]
 #
-# Sections, in this order: format includes release asan tsan fuzz. Without arguments: all. The last line sums
+# Sections, in this order: format includes release frameworks asan tsan fuzz. Without arguments: all. The last line sums
 # the runners up as "N passed, N failed"; the exit status is 0 if nothing failed. Where there is no /dev/fuse
 # the tests of the mount fail, unless WEIGHTFS_SKIP_MOUNT=1 leaves them out. Builds go to
-# $WEIGHTFS_BUILD_DIR (./build-ci); ccache's directory lies outside of the checkout.
+# $WEIGHTFS_BUILD_DIR (./build-ci); ccache's directory and Python's packages lie outside of the checkout.
 set -u
 
 source_root=$(cd "$(dirname "$0")/.." && pwd)
@@ -71,6 +71,18 @@ release_section() {
   run "release" meson_tests release
 }
 
+# The release build's program under PyTorch, TensorFlow and the others; what was left out is shown by name.
+frameworks_section() {
+  if [ "${WEIGHTFS_SKIP_MOUNT:-}" = 1 ]; then
+    echo "left out, since WEIGHTFS_SKIP_MOUNT=1"
+    return
+  fi
+  run "frameworks setup" configure release --buildtype=release --werror
+  run "frameworks build" ninja -C "$builds/release" src/cli/weightfs
+  run "frameworks" sh tests/frameworks/run.sh "$builds/release/src/cli/weightfs"
+  grep '^skipped: ' "$builds/frameworks.log"
+}
+
 asan_section() {
   run "asan setup" configure asan --buildtype=debugoptimized --werror \
     -Db_sanitize=address,undefined -Db_lundef=false
@@ -94,7 +106,7 @@ main() {
   # shellcheck disable=SC2086 # names of packages, apart
   install_packages $build_packages $mount_packages $test_packages || exit 1
   mkdir -p "$builds"
-  [ $# -gt 0 ] || set -- format includes release asan tsan fuzz
+  [ $# -gt 0 ] || set -- format includes release frameworks asan tsan fuzz
   for section in "$@"; do
     say "$section"
     "${section}_section"

@@ -14,7 +14,9 @@ namespace {
 void mark_opened(fuse_file_info& info, fs::Handle handle) {
   set_handle(info, handle);
   info.keep_cache = 1;
-  info.noflush = (info.flags & O_ACCMODE) == O_RDONLY;  // a reader's close has no error to report
+  // close(2) does not wait for the file system, as with ext4: write(2) tells of what fails at once,
+  // the next write or fsync(2) of what fails later.
+  info.noflush = 1;
 }
 
 // The kernel knows the end of the file, and sends appended bytes with their offset. It also writes

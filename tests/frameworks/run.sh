@@ -23,9 +23,14 @@ install() {
   "$environment.new/bin/pip" install --quiet --require-hashes -r "$here/installer.txt" || return 1
   "$uv" pip install "$@" -r "$here/requirements.txt" && return 0
   echo "not all packages can be had; installing one by one"
-  whole=1
-  for package in $(sed -e 's/#.*//' -e 's/==.*//' "$here/requirements.in"); do
-    "$uv" pip install "$@" -c "$here/requirements.txt" "$package" || echo "skipped: $package can't be had"
+  partial=1
+  pieces=$environment.new/requirements
+  mkdir "$pieces"
+  awk -v pieces="$pieces" '/^ *#/ {next}
+                           /^[^ ]/ {file = pieces "/" substr($1, 1, index($1, "==") - 1)}
+                           {print > file}' "$here/requirements.txt"
+  for piece in "$pieces"/*; do
+    "$uv" pip install "$@" --no-deps -r "$piece" || echo "skipped: $(basename "$piece") can't be had"
   done
 }
 
@@ -35,10 +40,10 @@ make_environment() {
   rm -rf "$environment.new"
   mkdir -p "$(dirname "$environment")"
   python3 -m venv "$environment.new" || return 1
-  whole=
+  partial=
   install || return 1
   used=$environment
-  if [ -n "$whole" ]; then
+  if [ -n "$partial" ]; then
     used=$environment.partial  # made anew next time
   fi
   rm -rf "$used"

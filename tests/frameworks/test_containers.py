@@ -3,12 +3,16 @@
 What is not asked for here is what a container compresses itself (npz and HDF5 with deflate, Orbax by default) or holds
 in another order (Keras's own convolutions are HWIO where PyTorch's are OIHW): the same values, but not the same bytes.
 """
+import json
 import os
 import pathlib
 import pickle
 
 import numpy as np
 import pytest
+
+from compare import files_of
+from mounted import weightfs
 
 MOST_OF_FIRST = 0.02
 CORPUS = pathlib.Path(os.environ.get("WEIGHTFS_CORPUS", pathlib.Path(__file__).parents[3] / "shared" / "corpus"))
@@ -207,17 +211,32 @@ CONTAINERS = {
 }
 
 
+def shown_shapes(directory):
+    """The shapes of all fp32 tensors that `weightfs inspect` shows with their bytes in the files of a directory."""
+    shapes = []
+    for path in files_of(directory).values():
+        tensors = json.loads(weightfs("inspect", path, "--json"))["tensors"]
+        shapes += [tuple(tensor["shape"]) for tensor in tensors if tensor["dtype"] == "F32" and tensor["bytes"] > 0]
+    return sorted(shapes)
+
+
 def test_the_same_weights_take_their_space_once(weights, fresh_mount):
     for _, package in CONTAINERS.values():
         pytest.importorskip(package, reason=f"{package} is not installed")
     raw_bytes = sum(value.nbytes for value in weights.values())
     costs = {}
+    shown = {}
     before = fresh_mount.stored_bytes()
     for container, (save, _) in CONTAINERS.items():
-        save(weights, fresh_mount.root)
+        directory = fresh_mount.root / container
+        directory.mkdir()
+        save(weights, directory)
         after = fresh_mount.stored_bytes()
         costs[container] = after - before
+        shown[container] = shown_shapes(directory)
         before = after
+    expected = sorted(value.shape for value in weights.values())
+    assert {container: shapes for container, shapes in shown.items() if shapes != expected} == {}
     first = costs.pop("safetensors")
     table = "\n".join(f"{container}: {cost} bytes, {cost / first:.2%}" for container, cost in costs.items())
     print(f"safetensors: {first} of {raw_bytes} bytes\n{table}")

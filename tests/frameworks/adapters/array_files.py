@@ -1,6 +1,4 @@
-"""Files of arrays: HDF5, NumPy's, GGUF."""
-import h5py
-import gguf
+"""Files of arrays, of NumPy and of others. Each imports its own package: one that is missing leaves the others."""
 import numpy as np
 
 from adapters import Adapter
@@ -23,12 +21,14 @@ class ArrayAdapter(Adapter):
 
 class Hdf5(ArrayAdapter):
     def save(self, arrays, directory):
+        import h5py
         with h5py.File(directory / "arrays.h5", "w") as file:
             file["embedding"] = arrays["embedding"]
             file.create_dataset("projection", data=arrays["projection"], chunks=(64, 256), compression="gzip")
             file.create_dataset("bias", data=arrays["bias"], chunks=(256,), maxshape=(None,))
 
     def load(self, directory):
+        import h5py
         with h5py.File(directory / "arrays.h5", "r") as file:
             return {name: file[name][...] for name in file}
 
@@ -59,6 +59,7 @@ class Npy(ArrayAdapter):
 
 class Gguf(ArrayAdapter):
     def save(self, arrays, directory):
+        import gguf
         writer = gguf.GGUFWriter(directory / "model.gguf", "llama")
         writer.add_block_count(1)
         for name, value in arrays.items():
@@ -69,5 +70,6 @@ class Gguf(ArrayAdapter):
         writer.close()
 
     def load(self, directory):
+        import gguf
         reader = gguf.GGUFReader(directory / "model.gguf")
         return {tensor.name: plain(tensor.data) for tensor in reader.tensors}

@@ -1,10 +1,7 @@
 """JAX: Flax's msgpack and Orbax."""
-import flax.serialization
-import flax.training.checkpoints  # noqa: F401 - a loader that people still use
 import jax
 import jax.numpy as jnp
 import optax
-import orbax.checkpoint
 
 from adapters import Adapter
 from compare import plain
@@ -36,18 +33,22 @@ class JaxAdapter(Adapter):
 
 class FlaxMsgpack(JaxAdapter):
     def save(self, state, directory):
+        import flax.serialization
         (directory / "flax_model.msgpack").write_bytes(flax.serialization.to_bytes(state))
 
     def load(self, directory):
+        import flax.serialization
         return flax.serialization.from_bytes(self.make(0), (directory / "flax_model.msgpack").read_bytes())
 
 
 class Orbax(JaxAdapter):
     def save(self, state, directory):
+        import orbax.checkpoint
         with orbax.checkpoint.StandardCheckpointer() as checkpointer:
             checkpointer.save(directory / "checkpoint", state, force=True)
 
     def load(self, directory):
+        import orbax.checkpoint
         with orbax.checkpoint.StandardCheckpointer() as checkpointer:
             return checkpointer.restore(directory / "checkpoint", self.make(0))
 

@@ -1,5 +1,4 @@
 """PyTorch's own files, its distributed checkpoints, and safetensors."""
-import safetensors.torch
 import torch
 import torch.distributed.checkpoint as checkpoint
 
@@ -90,9 +89,11 @@ class TorchDistributedCheckpoint(TorchAdapter):
 
 class Safetensors(TorchAdapter):
     def save(self, training, directory):
+        import safetensors.torch
         safetensors.torch.save_file(training.model.state_dict(), directory / "model.safetensors", {"format": "pt"})
 
     def load(self, directory):
+        import safetensors.torch
         training = Training()
         training.model.load_state_dict(safetensors.torch.load_file(directory / "model.safetensors"))
         return training

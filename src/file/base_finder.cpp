@@ -84,22 +84,27 @@ std::optional<BaseTensor> BaseFinder::find(const similar::TensorSketch& sketch,
   return BaseTensor{.block_bytes = (*record)->block_bytes, .blobs = std::move((*record)->blobs)};
 }
 
-std::vector<NamesakeTensor> BaseFinder::namesakes(const Extent& extent, const Tensor& tensor,
-                                                  std::uint64_t block_bytes) const {
+std::vector<NamesakeTensor> BaseFinder::resized(const Extent& extent, const Tensor& tensor,
+                                                std::uint64_t block_bytes) const {
+  if (tensor.shape.empty() || extent.row_bytes == 0) return {};
   similar::TensorDescription description;
   description.name = tensor.name;
   description.dtype = extent.dtype;
+  description.shape = tensor.shape;
   description.length_bytes = extent.length_bytes;
-  std::vector<NamesakeTensor> namesakes;
+  std::vector<NamesakeTensor> resized;
   for (const similar::Candidate& known :
        index_.namesakes(similar::sketch_without_samples(description))) {
+    // What its shape would be if the rows were like these: other models have the same names.
+    description.shape[0] = known.length_bytes / extent.row_bytes;
+    const std::uint64_t shape_hash = similar::sketch_without_samples(description).shape_hash;
+    if (known.length_bytes % extent.row_bytes != 0 || known.shape_hash != shape_hash) continue;
     auto record = tree_.base(static_cast<store::BlobId>(known.id));
     if (!record || !*record || (*record)->block_bytes != block_bytes) continue;
-    namesakes.push_back(
-        {.tensor = {.block_bytes = block_bytes, .blobs = std::move((*record)->blobs)},
-         .length_bytes = known.length_bytes});
+    resized.push_back({.tensor = {.block_bytes = block_bytes, .blobs = std::move((*record)->blobs)},
+                       .length_bytes = known.length_bytes});
   }
-  return namesakes;
+  return resized;
 }
 
 Status BaseFinder::read_stored(std::uint64_t id, std::uint64_t offset_bytes, MutableByteSpan out) {

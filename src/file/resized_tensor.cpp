@@ -112,14 +112,13 @@ std::vector<PlannedPiece> plan_resized_tensor(BaseFinder& finder, const Extent& 
                     return source.read_at(extent.offset_bytes + offset_bytes, out);
                   }};
   for (const NamesakeTensor& namesake :
-       finder.namesakes(extent, tensor, chunk::tensor_block_bytes(extent))) {
+       finder.resized(extent, tensor, chunk::tensor_block_bytes(extent))) {
     const Rows base_rows{.dtype = extent.dtype,
                          .row_bytes = row_bytes,
                          .count = namesake.length_bytes / row_bytes,
                          .read = [&](std::uint64_t offset_bytes, MutableByteSpan out) {
                            return finder.read(namesake.tensor, offset_bytes, out);
                          }};
-    if (namesake.length_bytes % row_bytes != 0) continue;
     if (std::max(rows.count, base_rows.count) > kMostRows) continue;
     if (!look_related(rows, base_rows)) continue;
     const auto runs = joined_runs(align_rows(rows.signatures(), base_rows.signatures()));

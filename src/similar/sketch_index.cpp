@@ -83,6 +83,7 @@ Candidate make_candidate(const Entry& entry, const TensorSketch& sketch) {
   return {.id = entry.id,
           .dtype = entry.sketch.dtype,
           .length_bytes = entry.sketch.length_bytes,
+          .shape_hash = entry.sketch.shape_hash,
           .same_name = entry.sketch.name_hash == sketch.name_hash,
           .distance_bits = sketch_distance_bits(entry.sketch, sketch)};
 }

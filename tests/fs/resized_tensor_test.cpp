@@ -121,6 +121,16 @@ TEST_F(ResizedTensor, IsEditedInPlace) {
   EXPECT_EQ(fs_.read_all(must(fs_->lookup(kRootInode, "after")).inode), content);
 }
 
+TEST_F(ResizedTensor, KeepsItsCutsThroughSeveralChanges) {
+  fs_.make_file("0", model_of(rows_));
+  std::string rows = rows_;
+  for (unsigned step = 1; step <= 4; ++step) {
+    rows.insert(400 * step * kRowBytes, random_rows(2, step));
+    rows.erase(100 * step * kRowBytes, kRowBytes);
+    EXPECT_LT(cost_of(std::to_string(step), model_of(rows)), 0.01) << step;
+  }
+}
+
 TEST_F(ResizedTensor, OfAnotherModelIsStoredWhole) {
   fs_.make_file("before", model_of(rows_));
   EXPECT_GT(cost_of("other", model_of(random_rows(2008, 5))), 0.9);

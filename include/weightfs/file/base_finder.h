@@ -23,7 +23,8 @@ struct BaseTensor {
   std::vector<store::BlobId> blobs;
 };
 
-// A stored tensor of the same name and dtype as another, and of another length.
+// A stored tensor of the same name and dtype as another, with as long rows and more or fewer of
+// them.
 struct NamesakeTensor {
   BaseTensor tensor;
   std::uint64_t length_bytes = 0;
@@ -42,10 +43,10 @@ class BaseFinder {
                                  std::uint64_t block_bytes, const ByteSource& source,
                                  codec::Tier tier);
 
-  // What was stored last under the name of this tensor, and cut into blocks of `block_bytes`; at
-  // most a few.
-  std::vector<NamesakeTensor> namesakes(const Extent& extent, const Tensor& tensor,
-                                        std::uint64_t block_bytes) const;
+  // What was stored last under the name of this tensor with another number of rows, and cut into
+  // blocks of `block_bytes`; at most a few. Reads no block.
+  std::vector<NamesakeTensor> resized(const Extent& extent, const Tensor& tensor,
+                                      std::uint64_t block_bytes) const;
   // Bytes of a stored tensor; an error where a block is not there or can't be read.
   Status read(const BaseTensor& tensor, std::uint64_t offset_bytes, MutableByteSpan out);
 

@@ -28,6 +28,7 @@ struct Candidate {
   std::uint64_t id = 0;
   Dtype dtype = Dtype::opaque;
   std::uint64_t length_bytes = 0;
+  std::uint64_t shape_hash = 0;  // TensorSketch::shape_hash
   bool same_name = false;
   double distance_bits = 0;  // sketch_distance_bits
 };

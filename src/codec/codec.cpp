@@ -198,16 +198,18 @@ std::string_view codec_name(CodecTag tag) {
       return "zero_mask";
     case CodecTag::ints:
       return "ints";
-    case CodecTag::delta_16:
-      return "delta_16";
-    case CodecTag::delta_32:
-      return "delta_32";
-    case CodecTag::delta_64:
-      return "delta_64";
     case CodecTag::delta_ints:
       return "delta_ints";
     case CodecTag::slice:
       return "slice";
+    case CodecTag::delta_bf16:
+      return "delta_bf16";
+    case CodecTag::delta_f16:
+      return "delta_f16";
+    case CodecTag::delta_f32:
+      return "delta_f32";
+    case CodecTag::delta_f64:
+      return "delta_f64";
   }
   return "unknown";
 }

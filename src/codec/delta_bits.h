@@ -39,16 +39,17 @@ class BitSink {
   std::uint64_t used_;
 };
 
-// 64 bits from `position` on, which moves by `count` (at most 64); reads 16 bytes from the first's
-// on.
+// 64 bits from `position` on, which moves by `count` (at most 64); reads 16 bytes from the word on
+// in which the first lies. Shifts are written as the CPU takes them, modulo 64.
 [[gnu::always_inline]] inline std::uint64_t take_bits(const std::byte* bits,
                                                       std::uint64_t& position,
                                                       std::uint64_t count) {
   std::uint64_t words[2];
-  std::memcpy(words, bits + position / 8, sizeof words);
-  const std::uint64_t shift = position % 8;
+  std::memcpy(words, bits + position / 64 * 8, sizeof words);
+  const std::uint64_t low = words[0] >> (position % 64);
+  const std::uint64_t high = (words[1] << 1) << (~position % 64);
   position += count;
-  return (words[0] >> shift) | ((words[1] << 1) << (63 - shift));
+  return low | high;
 }
 
 }  // namespace weightfs::codec

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "float_choice.h"
+#include "log2_table.h"
 
 namespace weightfs::codec {
 namespace {
@@ -11,6 +12,13 @@ namespace {
 constexpr std::size_t kSampleElements = 2048;
 // What a delta must save, as a part of the block alone: reading it takes the base as well.
 constexpr double kWorthwhile = 0.97;
+// The same where blocks must be read quickly on any machine: deltas are read there at a sixth of
+// the speed of fixed-width codes (docs/codecs.md has the figures).
+constexpr double kWorthwhilePortable = 0.6;
+
+double worthwhile(const EncodeOptions& options) {
+  return options.portable ? kWorthwhilePortable : kWorthwhile;
+}
 
 // A float of `bytes` bytes, its sign moved behind the mantissa.
 std::uint64_t load_rotated(const std::byte* element, std::size_t bytes) {
@@ -27,7 +35,7 @@ double entropy_bits(const Histogram& counts, std::size_t total) {
   for (const std::uint32_t count : counts) {
     if (count == 0) continue;
     ++distinct;
-    sum += count * std::log2(static_cast<double>(count));
+    sum += count * log2_of(count);
   }
   const auto samples = static_cast<double>(total);
   const double bias = static_cast<double>(distinct - 1) / (2 * samples * std::log(2.0));
@@ -39,11 +47,12 @@ bool is_same_kind(FloatKind kind, ByteSpan base, Dtype base_dtype) {
   return float_kind(base_dtype, base) == kind;
 }
 
-bool saves_enough(double delta_bytes, ByteSpan raw, std::size_t element_size) {
+bool saves_enough(double delta_bytes, ByteSpan raw, std::size_t element_size,
+                  const EncodeOptions& options) {
   const double alone_bits = estimate_bits_alone(raw, element_size);
   const double alone_bytes =
       alone_bits / 8 * static_cast<double>(raw.size()) / static_cast<double>(element_size);
-  return delta_bytes < kWorthwhile * alone_bytes;
+  return delta_bytes < worthwhile(options) * alone_bytes;
 }
 
 std::optional<EncodedBlock> as_block(CodecTag tag, const StreamWriter& out, ByteSpan raw) {
@@ -51,26 +60,42 @@ std::optional<EncodedBlock> as_block(CodecTag tag, const StreamWriter& out, Byte
   return EncodedBlock{.tag = tag, .uses_base = true, .bytes = out.view()};
 }
 
-std::optional<EncodedBlock> encode_16(ByteSpan raw, ByteSpan base, unsigned mantissa_bits,
-                                      DeltaScratch& scratch, Isa isa) {
-  const Delta16Choice choice = choose_delta_16(raw, base, mantissa_bits, scratch.delta_16, isa);
-  if (!saves_enough(choice.estimated_bytes, raw, 2)) return std::nullopt;
-  StreamWriter out(scratch.stream.get(raw.size()));
-  encode_delta_16(raw, base, choice, scratch.delta_16, out, isa);
-  return as_block(CodecTag::delta_16, out, raw);
+// Tags are numbered as the formats are.
+CodecTag tag_of(DeltaFloat format) {
+  return static_cast<CodecTag>(static_cast<unsigned>(CodecTag::delta_bf16) +
+                               static_cast<unsigned>(format));
 }
 
-std::optional<EncodedBlock> encode_wide(ByteSpan raw, ByteSpan base, CodecTag tag,
-                                        DeltaScratch& scratch, Isa isa) {
-  const std::size_t value_bytes = tag == CodecTag::delta_32 ? 4 : 8;
-  if (raw.size() < value_bytes) return std::nullopt;
-  const DeltaFit fit = fit_delta_wide(raw, base, value_bytes);
-  const double estimated_bits =
-      fit.bits_per_value * static_cast<double>(raw.size()) / static_cast<double>(value_bytes);
-  if (!saves_enough(estimated_bits / 8, raw, value_bytes)) return std::nullopt;
+std::optional<DeltaFloat> delta_float_of(CodecTag tag) {
+  const unsigned index = static_cast<unsigned>(tag) - static_cast<unsigned>(CodecTag::delta_bf16);
+  if (index >= kDeltaFloats) return std::nullopt;
+  return static_cast<DeltaFloat>(index);
+}
+
+// None for floats of one byte: their columns say more.
+std::optional<DeltaFloat> delta_float_of(FloatKind kind) {
+  switch (element_bytes(kind)) {
+    case 2:
+      return kind == FloatKind::f16 ? DeltaFloat::f16 : DeltaFloat::bf16;
+    case 4:
+      return DeltaFloat::f32;
+    case 8:
+      return DeltaFloat::f64;
+    default:
+      return std::nullopt;
+  }
+}
+
+std::optional<EncodedBlock> encode_values(ByteSpan raw, const EncodeOptions& options,
+                                          DeltaFloat format, DeltaScratch& scratch, Isa isa) {
+  const ByteSpan base = options.base;
+  const DeltaFloatsChoice choice = choose_delta_floats(raw, base, format, scratch.floats, isa);
+  if (!saves_enough(choice.estimated_bytes, raw, delta_value_bytes(format), options)) {
+    return std::nullopt;
+  }
   StreamWriter out(scratch.stream.get(raw.size()));
-  encode_delta_wide(raw, base, value_bytes, fit, scratch.delta_wide, out, isa);
-  return as_block(tag, out, raw);
+  encode_delta_floats(raw, base, format, choice, scratch.floats, out, isa);
+  return as_block(tag_of(format), out, raw);
 }
 
 // Whatever is no float of two bytes or more.
@@ -80,7 +105,7 @@ std::optional<EncodedBlock> encode_columns(ByteSpan raw, const EncodeOptions& op
   IntsPlan alone = plan_of_dtype(options.dtype, raw);
   const double alone_bytes = std::min(fit_plan(raw, alone), static_cast<double>(raw.size()));
   StreamWriter out(scratch.stream.get(raw.size()));
-  if (!encode_delta_ints(raw, options.base, options.dtype, kWorthwhile * alone_bytes,
+  if (!encode_delta_ints(raw, options.base, options.dtype, worthwhile(options) * alone_bytes,
                          scratch.delta_ints, out, isa)) {
     return std::nullopt;
   }
@@ -110,40 +135,26 @@ std::optional<EncodedBlock> encode_as_delta(ByteSpan raw, const EncodeOptions& o
                                             DeltaScratch& scratch, Isa isa) {
   if (options.base.empty() || options.base.size() != raw.size()) return std::nullopt;
   const std::optional<FloatKind> kind = float_kind(options.dtype, raw);
-  if (!kind || element_bytes(*kind) == 1) return encode_columns(raw, options, scratch, isa);
+  const std::optional<DeltaFloat> format = kind ? delta_float_of(*kind) : std::nullopt;
+  if (!format) return encode_columns(raw, options, scratch, isa);
   if (!is_same_kind(*kind, options.base, options.base_dtype)) return std::nullopt;
-  switch (element_bytes(*kind)) {
-    case 4:
-      return encode_wide(raw, options.base, CodecTag::delta_32, scratch, isa);
-    case 8:
-      return encode_wide(raw, options.base, CodecTag::delta_64, scratch, isa);
-    default:
-      break;
-  }
-  const unsigned mantissa_bits = *kind == FloatKind::f16 ? 10 : 7;
-  return encode_16(raw, options.base, mantissa_bits, scratch, isa);
+  return encode_values(raw, options, *format, scratch, isa);
 }
 
 bool is_delta(CodecTag tag) {
-  return tag == CodecTag::delta_16 || tag == CodecTag::delta_32 || tag == CodecTag::delta_64 ||
-         tag == CodecTag::delta_ints;
+  return tag == CodecTag::delta_ints || delta_float_of(tag).has_value();
 }
 
 Status decode_delta(CodecTag tag, ByteReader& in, ByteSpan base, MutableByteSpan out,
                     DeltaScratch& scratch, Isa isa) {
   if (base.size() != out.size()) return fail(Code::corrupt, "a delta's base has another length");
-  switch (tag) {
-    case CodecTag::delta_16:
-      return decode_delta_16(in, base, out, scratch.delta_16, isa);
-    case CodecTag::delta_32:
-      return decode_delta_wide(in, base, 4, out, scratch.delta_wide, isa);
-    case CodecTag::delta_64:
-      return decode_delta_wide(in, base, 8, out, scratch.delta_wide, isa);
-    case CodecTag::delta_ints:
-      return decode_delta_ints(in, base, out, scratch.delta_ints, isa);
-    default:
-      return fail(Code::newer_version, "a delta that this version does not know");
+  if (const std::optional<DeltaFloat> format = delta_float_of(tag)) {
+    return decode_delta_floats(in, base, *format, out, scratch.floats, isa);
   }
+  if (tag == CodecTag::delta_ints) {
+    return decode_delta_ints(in, base, out, scratch.delta_ints, isa);
+  }
+  return fail(Code::newer_version, "a delta that this version does not know");
 }
 
 }  // namespace weightfs::codec

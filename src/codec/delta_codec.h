@@ -3,17 +3,15 @@
 
 #include <optional>
 
-#include "delta_16.h"
+#include "delta_floats.h"
 #include "delta_ints.h"
-#include "delta_wide.h"
 #include "weightfs/codec/codec.h"
 
 namespace weightfs::codec {
 
 struct DeltaScratch {
   ScratchBuffer stream;  // the encoded block, where it is a delta
-  Delta16Scratch delta_16;
-  DeltaWideScratch delta_wide;
+  DeltaFloatsScratch floats;
   DeltaIntsScratch delta_ints;
 };
 

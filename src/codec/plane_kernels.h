@@ -17,6 +17,7 @@ namespace weightfs::codec {
 
 constexpr std::size_t kPlaneGroup = 64;
 constexpr std::size_t kMaxPlanes = 8;
+constexpr std::size_t kSumGroup = 128;
 
 // What the planes of a float are (s sign, e exponent, m mantissa bit, highest first):
 //   bf16       e7..e0    | s m6..m0
@@ -78,8 +79,8 @@ struct PlaneKernels {
   // The reverse; `kept` holds as many elements as the mask has bits, and 64 readable bytes more.
   void (*spread_nonzero[4])(const std::byte* mask, std::size_t count, const std::byte* kept,
                             std::byte* elements);
-  // The sums of groups of 256 symbols, each clamped to [low, high] and counted from low. The last
-  // group may be shorter; `count` is a multiple of 64.
+  // The sums of groups of kSumGroup symbols, each clamped to [low, high] and counted from low. The
+  // last group may be shorter; `count` is a multiple of 64.
   void (*sum_groups)(const std::byte* symbols, std::size_t count, std::uint8_t low,
                      std::uint8_t high, std::uint16_t* sums);
 };

@@ -2,6 +2,7 @@
 // has them.
 #include <immintrin.h>
 
+#include "byte_shuffles.h"
 #include "planes_bmi2.h"
 #include "planes_scalar.h"
 #include "planes_split.h"
@@ -9,29 +10,6 @@
 namespace weightfs::codec {
 namespace {
 
-// Shuffles of 8 bytes, by a mask of 8 bits.
-struct ByteShuffles {
-  // The bytes whose bit is set, moved together.
-  alignas(64) std::uint8_t compress[256][8];
-  // The first bytes, one to each set bit; zero where no bit is set.
-  alignas(64) std::uint8_t expand[256][8];
-
-  constexpr ByteShuffles() : compress(), expand() {
-    for (unsigned mask = 0; mask < 256; ++mask) {
-      std::uint8_t set = 0;
-      for (std::uint8_t bit = 0; bit < 8; ++bit) {
-        const bool is_set = (mask >> bit & 1) != 0;
-        expand[mask][bit] = is_set ? set : std::uint8_t{0x80};
-        if (is_set) compress[mask][set++] = bit;
-      }
-    }
-  }
-};
-constexpr ByteShuffles kShuffles;
-
-__m128i load8(const void* source) {
-  return _mm_loadl_epi64(static_cast<const __m128i*>(source));
-}
 __m256i load32(const std::byte* source) {
   return _mm256_loadu_si256(static_cast<const __m256i*>(static_cast<const void*>(source)));
 }
@@ -68,11 +46,7 @@ std::byte* reduce(const std::byte* symbols, std::size_t count, const std::uint8_
     std::memcpy(codes + 8, &high, sizeof high);
     const std::uint64_t kept = low & high;
     for (unsigned j = 0; j < 64; j += 8) {
-      const auto mask = static_cast<unsigned>(kept >> j & 0xFF);
-      const __m128i bytes =
-          _mm_shuffle_epi8(load8(symbols + i + j), load8(kShuffles.compress[mask]));
-      _mm_storel_epi64(static_cast<__m128i*>(static_cast<void*>(next)), bytes);
-      next += _mm_popcnt_u32(mask);
+      next = pack_8_bytes(symbols + i + j, static_cast<unsigned>(kept >> j & 0xFF), next);
     }
   }
   return next;
@@ -100,10 +74,7 @@ const std::byte* expand(const std::byte* codes, std::size_t count, const std::ui
     const std::uint64_t taken = low & high;
     alignas(32) std::byte stored[64];
     for (unsigned j = 0; j < 64; j += 8) {
-      const auto mask = static_cast<unsigned>(taken >> j & 0xFF);
-      const __m128i bytes = _mm_shuffle_epi8(load8(next), load8(kShuffles.expand[mask]));
-      _mm_storel_epi64(static_cast<__m128i*>(static_cast<void*>(stored + j)), bytes);
-      next += _mm_popcnt_u32(mask);
+      next = unpack_8_bytes(static_cast<unsigned>(taken >> j & 0xFF), next, stored + j);
     }
     for (unsigned half = 0; half < 2; ++half) {
       const __m256i is_low = spread_bits(static_cast<std::uint32_t>(low >> (32 * half)));

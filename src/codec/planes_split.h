@@ -3,42 +3,11 @@
 // linkage, so that each instruction set gets its own.
 #pragma once
 
-#include <cstring>
-
 #include "plane_kernels.h"
+#include "vectors.h"
 
 namespace weightfs::codec {
 namespace {
-
-typedef std::uint8_t Vector8 __attribute__((vector_size(64)));
-typedef std::uint16_t Vector16 __attribute__((vector_size(64)));
-typedef std::uint32_t Vector32 __attribute__((vector_size(64)));
-typedef std::uint64_t Vector64 __attribute__((vector_size(64)));
-
-template <class Vector>
-[[gnu::always_inline]] inline Vector load_vector(const std::byte* source) {
-  Vector vector;
-  std::memcpy(&vector, source, sizeof vector);
-  return vector;
-}
-template <class Vector>
-[[gnu::always_inline]] inline void store_vector(std::byte* target, Vector vector) {
-  std::memcpy(target, &vector, sizeof vector);
-}
-
-// A comparison's result as unsigned bytes.
-template <class Compared>
-[[gnu::always_inline]] inline Vector8 as_mask(Compared compared) {
-  Vector8 bytes;
-  static_assert(sizeof bytes == sizeof compared);
-  std::memcpy(&bytes, &compared, sizeof bytes);
-  return bytes;
-}
-[[gnu::always_inline]] inline Vector16 as_vector16(Vector8 bytes) {
-  Vector16 words;
-  std::memcpy(&words, &bytes, sizeof words);
-  return words;
-}
 
 // A plane's byte from an element, and what of an element a plane's byte makes.
 //
@@ -47,52 +16,56 @@ template <class Compared>
 // word.
 template <int kShift, unsigned kMask>
 struct Field {
-  template <class Vector>
-  [[gnu::always_inline]] static Vector byte_of(Vector word) {
-    if constexpr (kShift >= 0) return (word >> kShift) & kMask;
-    if constexpr (kShift < 0) return (word << -kShift) & kMask;
+  template <class Words>
+  [[gnu::always_inline]] static Words byte_of(const Words& word) {
+    constexpr auto kBits = static_cast<typename Words::Word>(kMask);
+    if constexpr (kShift >= 0) return (word >> kShift) & kBits;
+    if constexpr (kShift < 0) return (word << -kShift) & kBits;
   }
-  template <class Vector>
-  [[gnu::always_inline]] static Vector word_of(Vector byte) {
-    if constexpr (kShift >= 0) return (byte & kMask) << kShift;
-    if constexpr (kShift < 0) return (byte & kMask) >> -kShift;
+  template <class Words>
+  [[gnu::always_inline]] static Words word_of(const Words& byte) {
+    constexpr auto kBits = static_cast<typename Words::Word>(kMask);
+    if constexpr (kShift >= 0) return (byte & kBits) << kShift;
+    if constexpr (kShift < 0) return (byte & kBits) >> -kShift;
   }
 };
 
 // A plane's byte, made of several fields.
 template <class... Fields>
 struct Plane {
-  template <class Vector>
-  [[gnu::always_inline]] static Vector byte_of(Vector word) {
+  template <class Words>
+  [[gnu::always_inline]] static Words byte_of(const Words& word) {
     return (Fields::byte_of(word) | ...);
   }
-  template <class Vector>
-  [[gnu::always_inline]] static Vector word_of(Vector byte) {
+  template <class Words>
+  [[gnu::always_inline]] static Words word_of(const Words& byte) {
     return (Fields::word_of(byte) | ...);
   }
 };
 
 // A float format: the vector of its words, and its planes in order.
-template <class Word, class... Planes>
+template <class Words, class... Planes>
 struct Format {
-  static constexpr std::size_t kWordBytes = sizeof(Word{}[0]);
+  using Word = typename Words::Word;
+  static constexpr std::size_t kWordBytes = sizeof(Word);
 
   // One group: `kWordBytes` vectors of words, whose bytes go to neighbouring bytes of each plane.
   [[gnu::always_inline]] static void split_group(const std::byte* elements,
                                                  std::byte* const* planes, std::size_t offset) {
-    Word words[kWordBytes];
+    Words words[kWordBytes];
     for (std::size_t i = 0; i < kWordBytes; ++i) {
-      words[i] = load_vector<Word>(elements + 64 * i);
+      words[i] = Words::load(elements + 64 * i);
     }
     std::size_t plane = 0;
-    (store_vector(planes[plane++] + offset, join<Planes>(words)), ...);
+    (join<Planes>(words).store(planes[plane++] + offset), ...);
   }
   [[gnu::always_inline]] static void merge_group(const std::byte* const* planes, std::size_t offset,
                                                  std::byte* elements) {
-    Word words[kWordBytes] = {};
+    Words words[kWordBytes];
+    for (Words& word : words) word = Words::all(0);
     std::size_t plane = 0;
-    (add<Planes>(load_vector<Word>(planes[plane++] + offset), words), ...);
-    for (std::size_t i = 0; i < kWordBytes; ++i) store_vector(elements + 64 * i, words[i]);
+    (add<Planes>(Words::load(planes[plane++] + offset), words), ...);
+    for (std::size_t i = 0; i < kWordBytes; ++i) words[i].store(elements + 64 * i);
   }
 
   static void split(const std::byte* elements, std::size_t groups, std::byte* const* planes) {
@@ -108,17 +81,18 @@ struct Format {
 
  private:
   template <class OnePlane>
-  [[gnu::always_inline]] static Word join(const Word* words) {
-    Word joined = OnePlane::byte_of(words[0]);
+  [[gnu::always_inline]] static Words join(const Words* words) {
+    Words joined = OnePlane::byte_of(words[0]);
     for (std::size_t i = 1; i < kWordBytes; ++i) {
-      joined |= OnePlane::byte_of(words[i]) << static_cast<int>(8 * i);
+      joined = joined | OnePlane::byte_of(words[i]) << static_cast<int>(8 * i);
     }
     return joined;
   }
   template <class OnePlane>
-  [[gnu::always_inline]] static void add(Word bytes, Word* words) {
+  [[gnu::always_inline]] static void add(const Words& bytes, Words* words) {
     for (std::size_t i = 0; i < kWordBytes; ++i) {
-      words[i] |= OnePlane::word_of((bytes >> static_cast<int>(8 * i)) & 0xFF);
+      const Words byte = (bytes >> static_cast<int>(8 * i)) & Word{0xFF};
+      words[i] = words[i] | OnePlane::word_of(byte);
     }
   }
 };
@@ -140,12 +114,12 @@ using F32Fine =
     Format<Vector32, ByteAt<22>, Plane<Field<24, 0xC0>, Field<16, 0x3F>>, ByteAt<8>, ByteAt<0>>;
 
 PlaneBits scan(const std::byte* plane, std::size_t count) {
-  Vector64 any = {};
-  Vector64 all = ~any;
+  Vector64 any = Vector64::all(0);
+  Vector64 all = Vector64::all(~std::uint64_t{0});
   for (std::size_t i = 0; i < count; i += 64) {
-    const auto bytes = load_vector<Vector64>(plane + i);
-    any |= bytes;
-    all &= bytes;
+    const Vector64 bytes = Vector64::load(plane + i);
+    any = any | bytes;
+    all = all & bytes;
   }
   std::uint64_t any_word = 0;
   std::uint64_t all_word = ~std::uint64_t{0};
@@ -162,15 +136,12 @@ PlaneBits scan(const std::byte* plane, std::size_t count) {
 
 void sum_groups(const std::byte* symbols, std::size_t count, std::uint8_t low, std::uint8_t high,
                 std::uint16_t* sums) {
-  for (std::size_t group = 0; group < count; group += 256) {
-    Vector16 sum = {};
-    for (std::size_t i = group; i < group + 256 && i < count; i += 64) {
-      auto symbol = load_vector<Vector8>(symbols + i);
-      const auto too_low = as_mask(symbol < low);
-      const auto too_high = as_mask(symbol > high);
-      symbol = (symbol & ~(too_low | too_high)) | (too_low & low) | (too_high & high);
-      const auto pair = as_vector16(symbol - low);
-      sum += (pair & 0xFF) + (pair >> 8);
+  for (std::size_t group = 0; group < count; group += kSumGroup) {
+    Vector16 sum = Vector16::all(0);
+    for (std::size_t i = group; i < group + kSumGroup && i < count; i += 64) {
+      const Vector8 symbol = smaller(larger(Vector8::load(symbols + i), low), high);
+      const Vector16 pair = (symbol - low).as<std::uint16_t>();
+      sum = sum + (pair & std::uint16_t{0xFF}) + (pair >> 8);
     }
     unsigned total = 0;
     for (unsigned i = 0; i < 32; ++i) total += sum[i];

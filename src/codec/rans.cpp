@@ -7,6 +7,8 @@ namespace weightfs::codec {
 namespace {
 
 constexpr std::size_t kGroupBits = 3;
+// Set in a header, lest streams with groups of another size be misread.
+constexpr unsigned kSeveralTables = 8;
 
 std::size_t group_count(std::size_t symbols) {
   return (symbols + kRansGroup - 1) / kRansGroup;
@@ -76,7 +78,8 @@ void encode_rans_plane(MutableByteSpan symbols, const RansModel& model, RansScra
   pad_with_last(symbols);
   const std::size_t count = rans_padded(symbols.size());
   const RansLanes lanes = RansLanes::for_count(count);
-  out.u8(static_cast<std::uint8_t>((model.table_count - 1) | (lanes.code << 4)));
+  const unsigned several = model.table_count > 1 ? kSeveralTables : 0;
+  out.u8(static_cast<std::uint8_t>((model.table_count - 1) | several | (lanes.code << 4)));
   const ByteSpan table_of_group = write_model(model, group_count(count), scratch, out);
   std::array<RansEncodeTable, kRansMaxTables> tables;
   for (std::size_t i = 0; i < model.table_count; ++i) tables[i] = RansEncodeTable(model.tables[i]);
@@ -101,11 +104,12 @@ void encode_rans_plane(MutableByteSpan symbols, const RansModel& model, RansScra
 Status decode_rans_plane(ByteReader& in, MutableByteSpan symbols, RansScratch& scratch, Isa isa) {
   const unsigned header = in.u8();
   const RansLanes lanes = {header >> 4};
-  if (in.failed() || (header & 8) != 0 || !lanes.is_valid()) {
+  const std::size_t table_count = (header & 7) + 1;
+  const bool several = (header & kSeveralTables) != 0;
+  if (in.failed() || several != (table_count > 1) || !lanes.is_valid()) {
     return fail(Code::corrupt, "a rANS stream's header is damaged");
   }
   const std::size_t count = rans_padded(symbols.size());
-  const std::size_t table_count = (header & 7) + 1;
   DecodeTables tables;
   WEIGHTFS_TRY(read_tables(in, table_count, tables));
   WEIGHTFS_ASSIGN(const ByteSpan table_of_group,
@@ -123,7 +127,8 @@ Status decode_rans_plane(ByteReader& in, MutableByteSpan symbols, RansScratch& s
                        .table_of_group = table_of_group.data(),
                        .symbols = symbols.data(),
                        .count = count};
-  const bool ended = run_rans_decoder(lanes.kernels(isa).decode, job, coded.bytes);
+  const RansDecode decode = lanes.kernels(isa).decode;
+  const bool ended = run_rans_decoder(job, coded.bytes, [&] { decode(job); });
   if (!ended || job.escapes != job.escapes_end || !coded.states.are_finished(lanes)) {
     return fail(Code::corrupt, "a rANS stream does not come out even");
   }

@@ -1,10 +1,11 @@
 // rANS streams of byte planes: what the codecs put into their own streams.
 //
 // A plane stream (any symbols):
-//     u8      tables - 1 in bits 0..2 (tables are 1..8), lane code in bits 4..5 (0: 8, 1: 64, 2:
-//     128) tables  as rans_table.h writes them groups  only with several tables: for each 256
-//     symbols the number of its table in 3 bits, packed
-//             low bits first, into ceil(3 * groups / 8) bytes
+//     u8      tables - 1 in bits 0..2 (tables are 1..8), bit 3 set if there are several, lane code
+//             in bits 4..5 (0: 8, 1: 64, 2: 128)
+//     tables  as rans_table.h writes them
+//     groups  only with several tables: for each 128 symbols the number of its table in 3 bits,
+//             packed low bits first, into ceil(3 * groups / 8) bytes
 //     coded   (below)
 //     escapes as escapes.h writes them
 // A context stream (symbols 0..31, the context 0..3 of each known beforehand):
@@ -32,8 +33,6 @@
 
 namespace weightfs::codec {
 
-constexpr std::size_t kRansMaxTables = 8;
-
 // The length that a plane of `count` symbols has for the kernels. Buffers for symbols and contexts
 // must have that many bytes.
 constexpr std::size_t rans_padded(std::size_t count) {
@@ -50,7 +49,7 @@ struct RansScratch {
   ScratchBuffer groups;
 };
 
-// Which tables code a plane, and which of them each group of 256 symbols; with one table the list
+// Which tables code a plane, and which of them each group of 128 symbols; with one table the list
 // of groups is not looked at. Chosen by rans_model.h or by the caller.
 struct RansModel {
   std::array<RansTable, kRansMaxTables> tables;
@@ -86,6 +85,6 @@ void encode_rans_contexts(MutableByteSpan symbols, MutableByteSpan contexts,
 // Reads a stream of `symbols.size()` symbols, given as many contexts. Symbols have a frequency, and
 // so are less than 32, whatever the stream holds.
 Status decode_rans_contexts(ByteReader& in, MutableByteSpan contexts, MutableByteSpan symbols,
-                            RansScratch& scratch, Isa isa = active_isa());
+                            Isa isa = active_isa());
 
 }  // namespace weightfs::codec

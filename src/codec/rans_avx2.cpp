@@ -108,15 +108,63 @@ void decode_vector(std::uint16_t* states, const GatherTable& table, RansDecodeJo
 
 void decode(RansDecodeJob& caller_job) {
   RansDecodeJob job = caller_job;
-  GatherTable table;
-  const RansDecodeTable* filled_from = nullptr;
+  GatherTable tables[kRansMaxTables];
+  std::uint8_t filled = 0;
   while (job.count > 0 && job.in_end - job.in >= static_cast<std::ptrdiff_t>(kRansReadAhead) &&
          job.escapes <= job.escapes_end) {
-    const RansDecodeTable* wanted = job.tables + static_cast<std::size_t>(*job.table_of_group++);
-    if (wanted != filled_from) fill(*wanted, table);
-    filled_from = wanted;
+    const auto wanted = static_cast<unsigned>(*job.table_of_group++);
+    GatherTable& table = tables[wanted];
+    if ((filled >> wanted & 1) == 0) fill(job.tables[wanted], table);
+    filled = static_cast<std::uint8_t>(filled | 1U << wanted);
     for (std::size_t done = 0; done < kRansGroup && job.count > 0; done += kRansVector) {
       decode_vector(job.states + done % job.lanes, table, job, job.symbols);
+      job.symbols += kRansVector;
+      job.count -= kRansVector;
+    }
+  }
+  caller_job = job;
+}
+
+// For each context and slot an entry as above, but for the escape, which contexts don't have.
+struct alignas(32) ContextGatherTable {
+  std::int32_t entry[kRansContexts * kRansSlots];
+
+  explicit ContextGatherTable(const RansContextDecodeTable& table) {
+    for (unsigned i = 0; i < kRansContexts * kRansSlots; ++i) {
+      const unsigned symbol = table.symbol[i];
+      const unsigned code = i / kRansSlots * kRansContextSymbols + symbol;
+      const auto bias = static_cast<std::uint8_t>(i % kRansSlots - table.start[code]);
+      entry[i] = static_cast<std::int32_t>(table.frequency[code] | symbol << 8 | bias << 16);
+    }
+  }
+};
+
+// 8 symbols, whose states are `states`.
+[[gnu::always_inline]] inline void decode_context_register(std::uint16_t* states,
+                                                           const ContextGatherTable& table,
+                                                           RansContextDecodeJob& job, unsigned at) {
+  const __m256i x = load_states(states);
+  const __m256i contexts = _mm256_cvtepu8_epi32(
+      _mm_loadl_epi64(static_cast<const __m128i*>(static_cast<const void*>(job.contexts + at))));
+  const __m256i of_context = _mm256_slli_epi32(_mm256_and_si256(contexts, _mm256_set1_epi32(3)), 7);
+  const __m256i slots = _mm256_and_si256(x, _mm256_set1_epi32(kRansSlots - 1));
+  const __m256i entry = _mm256_i32gather_epi32(table.entry, _mm256_or_si256(of_context, slots), 4);
+  store_states(advance(x, entry, job.in), states);
+  const std::uint64_t found = symbols_of(entry);
+  std::memcpy(job.symbols + at, &found, sizeof found);
+}
+
+void decode_contexts(RansContextDecodeJob& caller_job) {
+  RansContextDecodeJob job = caller_job;
+  const ContextGatherTable table(*job.table);
+  while (job.count > 0 && job.in_end - job.in >= static_cast<std::ptrdiff_t>(kRansReadAhead)) {
+    for (std::size_t done = 0; done < kRansGroup && job.count > 0; done += kRansVector) {
+      std::uint16_t* states = job.states + done % job.lanes;
+#pragma GCC unroll 8
+      for (unsigned i = 0; i < kRansVector; i += kLanesOfRegister) {
+        decode_context_register(states + i, table, job, i);
+      }
+      job.contexts += kRansVector;
       job.symbols += kRansVector;
       job.count -= kRansVector;
     }
@@ -127,5 +175,6 @@ void decode(RansDecodeJob& caller_job) {
 }  // namespace
 
 const RansDecode kRansAvx2Decode = decode;
+const RansContextDecode kRansAvx2DecodeContexts = decode_contexts;
 
 }  // namespace weightfs::codec

@@ -1,26 +1,17 @@
 // The rANS kernels for AVX-512 VBMI2. Tables of 128 entries lie in two registers and are read by
 // byte permutes, so that no lane touches memory. Compiled with these instructions; called only
 // where the CPU has them.
-#include "rans_avx512_core.h"
+#include "rans_avx512_contexts.h"
 #include "rans_kernels.h"
 
 namespace weightfs::codec {
 namespace {
 
 using avx512::Codes;
+using avx512::context_codes;
+using avx512::ContextDecodeTable;
+using avx512::Lookup128;
 using avx512::States;
-
-// 128 bytes, looked up by the low 7 bits of each index.
-struct Lookup128 {
-  __m512i low;
-  __m512i high;
-
-  [[gnu::always_inline]] explicit Lookup128(const std::uint8_t* table)
-      : low(_mm512_load_si512(table)), high(_mm512_load_si512(table + 64)) {}
-  [[gnu::always_inline]] __m512i operator()(__m512i index) const {
-    return _mm512_permutex2var_epi8(low, index, high);
-  }
-};
 
 struct DecodeTable {
   Lookup128 frequency;
@@ -65,19 +56,8 @@ void decode_lanes(RansDecodeJob& caller_job) {
   while (job.count > 0 && may_go_on(job.in, job.in_end) && job.escapes <= job.escapes_end) {
     const DecodeTable table(job.tables[static_cast<std::size_t>(*job.table_of_group++)]);
     const std::size_t vectors = vectors_of_group(job.count);
-    if (vectors == 4) {
-#pragma GCC unroll 4
-      for (unsigned v = 0; v < 4; ++v) {
-        decode_vector(x[v % kPairs], table, job, job.symbols + kRansVector * v);
-      }
-    } else {
-#pragma GCC unroll 4
-      for (unsigned v = 0; v < 4; ++v) {
-        if (v < vectors) {
-          decode_vector(x[v % kPairs], table, job, job.symbols + kRansVector * v);
-        }
-      }
-    }
+    decode_vector(x[0], table, job, job.symbols);
+    if (vectors == 2) decode_vector(x[1 % kPairs], table, job, job.symbols + kRansVector);
     job.symbols += vectors * kRansVector;
     job.count -= vectors * kRansVector;
   }
@@ -138,19 +118,8 @@ void encode_lanes(RansEncodeJob& caller_job) {
     const EncodeTable table(job.tables[static_cast<std::size_t>(job.table_of_group[group])]);
     const std::byte* symbols = job.symbols + group * kRansGroup;
     const std::size_t vectors = vectors_of_group(job.count - group * kRansGroup);
-    if (vectors == 4) {
-#pragma GCC unroll 4
-      for (unsigned i = 0; i < 4; ++i) {
-        const unsigned v = 3 - i;
-        encode_vector(x[v % kPairs], table, job, symbols + kRansVector * v);
-      }
-    } else {
-#pragma GCC unroll 4
-      for (unsigned i = 0; i < 4; ++i) {
-        const unsigned v = 3 - i;
-        if (v < vectors) encode_vector(x[v % kPairs], table, job, symbols + kRansVector * v);
-      }
-    }
+    if (vectors == 2) encode_vector(x[1 % kPairs], table, job, symbols + kRansVector);
+    encode_vector(x[0], table, job, symbols);
   }
   for (unsigned i = 0; i < kPairs; ++i) avx512::store_states(x[i], job.states + 64 * i);
   caller_job = job;
@@ -161,46 +130,6 @@ void encode(RansEncodeJob& job) {
   encode_lanes<2>(job);
 }
 
-// Four tables of 128 slots, one chosen for each lane by its context.
-struct ContextDecodeTable {
-  Lookup128 symbol0, symbol1, symbol2, symbol3;
-  Lookup128 frequency;
-  Lookup128 start;
-
-  [[gnu::always_inline]] explicit ContextDecodeTable(const RansContextDecodeTable& table)
-      : symbol0(table.symbol),
-        symbol1(table.symbol + kRansSlots),
-        symbol2(table.symbol + 2 * kRansSlots),
-        symbol3(table.symbol + 3 * kRansSlots),
-        frequency(table.frequency),
-        start(table.start) {}
-
-  [[gnu::always_inline]] __m512i symbols(__m512i slots, __m512i contexts) const {
-    const __mmask64 odd = _mm512_test_epi8_mask(contexts, _mm512_set1_epi8(1));
-    const __mmask64 upper = _mm512_test_epi8_mask(contexts, _mm512_set1_epi8(2));
-    const __m512i of01 = _mm512_mask_mov_epi8(symbol0(slots), odd, symbol1(slots));
-    const __m512i of23 = _mm512_mask_mov_epi8(symbol2(slots), odd, symbol3(slots));
-    return _mm512_mask_mov_epi8(of01, upper, of23);
-  }
-};
-
-// context * 32 + symbol; both are small, so that the shift leaves each in its byte.
-[[gnu::always_inline]] inline __m512i context_codes(__m512i contexts, __m512i symbols) {
-  const __m512i three = _mm512_set1_epi8(3);
-  return _mm512_or_si512(_mm512_slli_epi16(_mm512_and_si512(contexts, three), 5), symbols);
-}
-
-[[gnu::always_inline]] inline void decode_context_vector(States& x, const ContextDecodeTable& table,
-                                                         RansContextDecodeJob& job, unsigned at) {
-  const __m512i slots =
-      _mm512_and_si512(avx512::join_low(x), _mm512_set1_epi8(static_cast<char>(kRansSlots - 1)));
-  const __m512i contexts = _mm512_loadu_si512(job.contexts + at);
-  const __m512i symbols = table.symbols(slots, contexts);
-  const __m512i codes = context_codes(contexts, symbols);
-  avx512::advance(x, table.frequency(codes), _mm512_sub_epi8(slots, table.start(codes)), job.in);
-  _mm512_storeu_si512(job.symbols + at, symbols);
-}
-
 template <unsigned kPairs>
 void decode_context_lanes(RansContextDecodeJob& caller_job) {
   RansContextDecodeJob job = caller_job;
@@ -209,9 +138,12 @@ void decode_context_lanes(RansContextDecodeJob& caller_job) {
   for (unsigned i = 0; i < kPairs; ++i) x[i] = avx512::load_states(job.states + 64 * i);
   while (job.count > 0 && may_go_on(job.in, job.in_end)) {
     const std::size_t vectors = vectors_of_group(job.count);
-#pragma GCC unroll 4
-    for (unsigned v = 0; v < 4; ++v) {
-      if (v < vectors) decode_context_vector(x[v % kPairs], table, job, kRansVector * v);
+#pragma GCC unroll 2
+    for (unsigned v = 0; v < 2; ++v) {
+      if (v >= vectors) continue;
+      const __m512i contexts = _mm512_loadu_si512(job.contexts + kRansVector * v);
+      const __m512i symbols = avx512::decode_contexts(x[v % kPairs], table, contexts, job.in);
+      _mm512_storeu_si512(job.symbols + kRansVector * v, symbols);
     }
     job.contexts += vectors * kRansVector;
     job.symbols += vectors * kRansVector;
@@ -244,9 +176,9 @@ void encode_context_lanes(RansContextEncodeJob& caller_job) {
   for (unsigned i = 0; i < kPairs; ++i) x[i] = avx512::load_states(job.states + 64 * i);
   for (std::size_t group = (job.count + kRansGroup - 1) / kRansGroup; group-- > 0;) {
     const std::size_t vectors = vectors_of_group(job.count - group * kRansGroup);
-#pragma GCC unroll 4
-    for (unsigned i = 0; i < 4; ++i) {
-      const unsigned v = 3 - i;
+#pragma GCC unroll 2
+    for (unsigned i = 0; i < 2; ++i) {
+      const unsigned v = 1 - i;
       if (v >= vectors) continue;
       const std::size_t at = group * kRansGroup + kRansVector * v;
       const __m512i codes = context_codes(_mm512_loadu_si512(job.contexts + at),

@@ -49,13 +49,29 @@ void pad_with_last(MutableByteSpan symbols);
 void write_rans_coded(ByteSpan bytes, const RansStates& states, RansLanes lanes, StreamWriter& out);
 Result<RansCoded> read_rans_coded(ByteReader& in, RansLanes lanes);
 
+// A context stream (rans.h) up to its renormalisation bytes.
+struct RansContextStream {
+  RansLanes lanes;
+  RansContextDecodeTable table;
+  RansCoded coded;  // borrows from what was read
+
+  // For a kernel that decodes `count` symbols, a multiple of 64, or all but its contexts and
+  // symbols.
+  RansContextDecodeJob job(std::size_t count);
+  // Symbols of known contexts: buffers as in decode_rans_contexts. False if the stream is damaged.
+  bool decode(MutableByteSpan contexts, MutableByteSpan symbols, Isa isa);
+  bool is_finished() const { return coded.states.are_finished(lanes); }
+};
+Result<RansContextStream> read_rans_contexts(ByteReader& in);
+
 // Runs a decoding kernel over `bytes`: first in place as far as it can read ahead, then over a
-// padded copy of what is left. False if the symbols and the bytes do not end together.
-template <class Job>
-bool run_rans_decoder(void (*kernel)(Job&), Job& job, ByteSpan bytes) {
+// padded copy of what is left. `run` calls the kernel with `job`. False if the symbols and the
+// bytes do not end together.
+template <class Job, class Run>
+bool run_rans_decoder(Job& job, ByteSpan bytes, Run run) {
   job.in = bytes.data();
   job.in_end = bytes.data() + bytes.size();
-  kernel(job);
+  run();
   const ByteSpan left = bytes.last(static_cast<std::size_t>(job.in_end - job.in));
   if (left.size() >= kRansReadAhead) return false;
   std::array<std::byte, 2 * kRansReadAhead> copy{};
@@ -63,7 +79,7 @@ bool run_rans_decoder(void (*kernel)(Job&), Job& job, ByteSpan bytes) {
   job.in = copy.data();
   // The kernel stops once it has taken more than was left, if not before.
   job.in_end = copy.data() + left.size() + kRansReadAhead;
-  kernel(job);
+  run();
   return job.count == 0 && job.in == copy.data() + left.size();
 }
 

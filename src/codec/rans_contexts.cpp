@@ -94,28 +94,42 @@ void encode_rans_contexts(MutableByteSpan symbols, MutableByteSpan contexts,
                    out);
 }
 
-Status decode_rans_contexts(ByteReader& in, MutableByteSpan contexts, MutableByteSpan symbols,
-                            RansScratch& scratch, Isa isa) {
-  (void)scratch;
+Result<RansContextStream> read_rans_contexts(ByteReader& in) {
   const unsigned header = in.u8();
   const RansLanes lanes = {header >> 4};
   if (in.failed() || (header & 15) != 0 || !lanes.is_valid()) {
     return fail(Code::corrupt, "a rANS stream's header is damaged");
   }
   WEIGHTFS_ASSIGN(const RansContextModel model, read_context_model(in));
-  WEIGHTFS_ASSIGN(RansCoded coded, read_rans_coded(in, lanes));
+  WEIGHTFS_ASSIGN(const RansCoded coded, read_rans_coded(in, lanes));
+  return RansContextStream{.lanes = lanes, .table = decode_table(model), .coded = coded};
+}
+
+RansContextDecodeJob RansContextStream::job(std::size_t count) {
+  return {.in = nullptr,
+          .in_end = nullptr,
+          .states = coded.states.of_lane.data(),
+          .lanes = lanes.count(),
+          .table = &table,
+          .contexts = nullptr,
+          .symbols = nullptr,
+          .count = count};
+}
+
+bool RansContextStream::decode(MutableByteSpan contexts, MutableByteSpan symbols, Isa isa) {
   pad_with_last(contexts);
-  const RansContextDecodeTable table = decode_table(model);
-  RansContextDecodeJob job = {.in = nullptr,
-                              .in_end = nullptr,
-                              .states = coded.states.of_lane.data(),
-                              .lanes = lanes.count(),
-                              .table = &table,
-                              .contexts = contexts.data(),
-                              .symbols = symbols.data(),
-                              .count = rans_padded(symbols.size())};
-  const bool ended = run_rans_decoder(lanes.kernels(isa).decode_contexts, job, coded.bytes);
-  if (!ended || !coded.states.are_finished(lanes)) {
+  RansContextDecodeJob decoding = job(rans_padded(symbols.size()));
+  decoding.contexts = contexts.data();
+  decoding.symbols = symbols.data();
+  const RansContextDecode kernel = lanes.kernels(isa).decode_contexts;
+  const bool ended = run_rans_decoder(decoding, coded.bytes, [&] { kernel(decoding); });
+  return ended && is_finished();
+}
+
+Status decode_rans_contexts(ByteReader& in, MutableByteSpan contexts, MutableByteSpan symbols,
+                            Isa isa) {
+  WEIGHTFS_ASSIGN(RansContextStream stream, read_rans_contexts(in));
+  if (!stream.decode(contexts, symbols, isa)) {
     return fail(Code::corrupt, "a rANS stream does not come out even");
   }
   return {};

@@ -8,7 +8,7 @@ const RansKernels& rans_kernels(Isa isa) {
   if (isa == Isa::avx2) {
     static const RansKernels kernels = {.decode = kRansAvx2Decode,
                                         .encode = kRansScalar.encode,
-                                        .decode_contexts = kRansScalar.decode_contexts,
+                                        .decode_contexts = kRansAvx2DecodeContexts,
                                         .encode_contexts = kRansScalar.encode_contexts};
     return kernels;
   }

@@ -23,12 +23,13 @@
 
 namespace weightfs::codec {
 
-// Symbols come in vectors of 64 and groups of 256; counts that kernels see are multiples of 64.
+// Symbols come in vectors of 64 and groups of 128; counts that kernels see are multiples of 64.
 constexpr std::size_t kRansVector = 64;
-constexpr std::size_t kRansGroup = 256;
+constexpr std::size_t kRansGroup = 128;
 constexpr std::size_t kRansMaxLanes = 128;
-// A group of symbols reads no further ahead than this in its stream and its escapes.
-constexpr std::size_t kRansReadAhead = kRansGroup + kRansVector;
+constexpr std::size_t kRansMaxTables = 8;
+// Two groups of symbols read no further ahead than this in their stream and their escapes.
+constexpr std::size_t kRansReadAhead = 2 * kRansGroup + kRansVector;
 
 // Lanes that a stream may have.
 constexpr std::size_t kRansLaneCounts[] = {8, 64, 128};
@@ -115,6 +116,7 @@ const RansKernels& rans_kernels(Isa isa);
 // From the files rans_<isa>.cpp. The vector ones expect 64 or 128 lanes.
 extern const RansKernels kRansScalar;
 extern const RansDecode kRansAvx2Decode;
+extern const RansContextDecode kRansAvx2DecodeContexts;
 extern const RansKernels kRansAvx512;
 
 }  // namespace weightfs::codec

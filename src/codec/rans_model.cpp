@@ -8,8 +8,9 @@ namespace weightfs::codec {
 namespace {
 
 // Fewer groups than this don't pay for more tables.
-constexpr std::size_t kMinGroups = 64;
-// Bits a symbol that several tables must promise: they cost 3 / 256 for the groups, their own
+static_assert(kSumGroup == kRansGroup);
+constexpr std::size_t kMinGroups = 128;
+// Bits a symbol that several tables must promise: they cost 3 / 128 for the groups, their own
 // bytes, and time.
 constexpr double kMinGain = 0.05;
 constexpr double kMinThoroughGain = 0.02;

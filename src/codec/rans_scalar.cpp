@@ -10,20 +10,29 @@ std::size_t smaller(std::size_t a, std::size_t b) {
   return a < b ? a : b;
 }
 
-// The state after a symbol, refilled from `in`.
+// The state after a symbol, refilled from `in`. Without a branch, which no CPU could foresee; so is
+// the one below.
 std::uint16_t advance(unsigned state, unsigned frequency, unsigned bias, const std::byte*& in) {
-  unsigned next = frequency * (state >> 7) + bias;
-  if (next < kLowestState) next = (next << 8) | std::to_integer<unsigned>(*in++);
-  return static_cast<std::uint16_t>(next);
+  const unsigned next = frequency * (state >> 7) + bias;
+  const unsigned refilled = (next << 8) | std::to_integer<unsigned>(*in);
+  const unsigned is_low = next < kLowestState ? 1 : 0;
+  in += is_low;
+  return static_cast<std::uint16_t>(is_low != 0 ? refilled : next);
 }
 
-// The state before a symbol, spilled to `out`.
-std::uint16_t retreat(unsigned state, unsigned frequency, unsigned start, std::byte*& out) {
-  if ((state >> 9) >= frequency) {
-    *--out = static_cast<std::byte>(state);
-    state >>= 8;
-  }
-  return static_cast<std::uint16_t>(((state / frequency) << 7) + state % frequency + start);
+// The state before a symbol, spilled to `out`. The reciprocal's quotient is one too small at most.
+std::uint16_t retreat(unsigned state, unsigned frequency, unsigned start, unsigned reciprocal,
+                      std::byte*& out) {
+  const unsigned spills = (state >> 9) >= frequency ? 1 : 0;
+  out[-1] = static_cast<std::byte>(state);
+  out -= spills;
+  state >>= 8 * spills;
+  unsigned quotient = state * reciprocal >> 16;
+  unsigned rest = state - quotient * frequency;
+  const unsigned small = rest >= frequency ? 1 : 0;
+  quotient += small;
+  rest -= frequency & (0 - small);
+  return static_cast<std::uint16_t>((quotient << 7) + rest + start);
 }
 
 bool may_go_on(const std::byte* in, const std::byte* in_end) {
@@ -54,8 +63,11 @@ void encode(RansEncodeJob& job) {
         job.tables[std::to_integer<std::size_t>(job.table_of_group[i / kRansGroup])];
     const unsigned code = table.code[std::to_integer<std::size_t>(job.symbols[i])];
     if (code == table.escape_code) *--job.escapes = job.symbols[i];
-    std::uint16_t& state = job.states[i % job.lanes];
-    state = retreat(state, table.frequency[code], table.start[code], job.out);
+    // Lanes are a power of two.
+    std::uint16_t& state = job.states[i & (job.lanes - 1)];
+    const unsigned reciprocal =
+        table.reciprocal_low[code] | static_cast<unsigned>(table.reciprocal_high[code]) << 8;
+    state = retreat(state, table.frequency[code], table.start[code], reciprocal, job.out);
   }
 }
 
@@ -83,8 +95,11 @@ void encode_contexts(RansContextEncodeJob& job) {
   for (std::size_t i = job.count; i-- > 0;) {
     const unsigned code = std::to_integer<unsigned>(job.contexts[i]) * kRansContextSymbols +
                           std::to_integer<unsigned>(job.symbols[i]);
-    std::uint16_t& state = job.states[i % job.lanes];
-    state = retreat(state, job.table->frequency[code], job.table->start[code], job.out);
+    std::uint16_t& state = job.states[i & (job.lanes - 1)];
+    const RansContextEncodeTable& table = *job.table;
+    const unsigned reciprocal =
+        table.reciprocal_low[code] | static_cast<unsigned>(table.reciprocal_high[code]) << 8;
+    state = retreat(state, table.frequency[code], table.start[code], reciprocal, job.out);
   }
 }
 

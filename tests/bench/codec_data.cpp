@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <fstream>
+#include <map>
 #include <random>
 #include <stdexcept>
 
@@ -166,26 +167,88 @@ ByteVector to_e4m3(const std::vector<float>& values) {
 
 }  // namespace
 
-std::vector<DataSet> load_data_sets(const std::filesystem::path& trained,
-                                    std::size_t synthetic_bytes) {
-  const ByteVector lm = safetensors_payload(trained / "lm5m_base_bf16.safetensors");
-  const AdamState adam = load_adam(trained / "lm1m_adam_step1000.pt");
-  const std::vector<float> weights = synthetic_weights(synthetic_bytes / 2);
-  std::vector<DataSet> sets;
-  sets.push_back({"bf16 lm", Dtype::bf16, lm});
-  sets.push_back({"bf16 syn", Dtype::bf16, rounded(weights, to_bf16)});
-  sets.push_back({"f16 lm", Dtype::f16, rounded(floats_of(adam.weights), to_f16)});
-  sets.push_back({"f32 lm", Dtype::f32, adam.weights});
-  sets.push_back({"f32 Adam m", Dtype::f32, adam.first_moments});
-  sets.push_back({"f32 Adam v", Dtype::f32, adam.second_moments});
-  sets.push_back({"f32 from bf16", Dtype::f32, widened(lm)});
-  sets.push_back({"bf16 2:4", Dtype::bf16, rounded(prune_2_of_4(weights), to_bf16)});
-  sets.push_back({"f8 e4m3 syn", Dtype::f8_e4m3, to_e4m3(weights)});
-  for (const auto* name : {"lm5m_ft_lr2e-6_bf16", "lm5m_ft_lr1e-5_bf16", "lm5m_ft_lora8b_bf16"}) {
-    sets.push_back({name, Dtype::bf16,
-                    safetensors_payload(trained / (std::string(name) + ".safetensors")), lm});
+// Read or made when they are first needed.
+struct DataSets::Sources {
+  std::filesystem::path trained;
+  std::size_t synthetic_bytes;
+  std::map<int, AdamState> adam_of_step;
+  ByteVector lm_bytes;
+  std::vector<float> synthetic;
+
+  const ByteVector& lm() {
+    if (lm_bytes.empty()) lm_bytes = safetensors_payload(trained / "lm5m_base_bf16.safetensors");
+    return lm_bytes;
   }
-  return sets;
+  const AdamState& adam(int step) {
+    const auto [found, is_new] = adam_of_step.try_emplace(step);
+    const std::string name = "lm1m_adam_step" + std::to_string(step) + ".pt";
+    if (is_new) found->second = load_adam(trained / name);
+    return found->second;
+  }
+  const std::vector<float>& weights() {
+    if (synthetic.empty()) synthetic = synthetic_weights(synthetic_bytes / 2);
+    return synthetic;
+  }
+  DataSet fine_tune(std::string_view name) {
+    const std::string file = std::string(name.substr(name.find("lm5m"))) + ".safetensors";
+    return {std::string(name), Dtype::bf16, safetensors_payload(trained / file), lm()};
+  }
+};
+
+DataSets::DataSets(std::filesystem::path trained, std::size_t synthetic_bytes)
+    : sources_(std::make_unique<Sources>()) {
+  sources_->trained = std::move(trained);
+  sources_->synthetic_bytes = synthetic_bytes;
+}
+DataSets::~DataSets() = default;
+
+std::span<const std::string_view> DataSets::names() {
+  static constexpr std::string_view kNames[] = {"bf16 lm",
+                                                "bf16 syn",
+                                                "f16 lm",
+                                                "f32 lm",
+                                                "f32 Adam m",
+                                                "f32 Adam v",
+                                                "f32 from bf16",
+                                                "bf16 2:4",
+                                                "f8 e4m3 syn",
+                                                "+0.15% lm5m_ft_lr2e-6_bf16",
+                                                "+0.74% lm5m_ft_lr1e-5_bf16",
+                                                "+2.9% lm5m_ft_lora8b_bf16",
+                                                "+50 steps f32 lm",
+                                                "+50 steps f32 Adam m",
+                                                "+50 steps f32 Adam v"};
+  return kNames;
+}
+
+DataSet DataSets::load(std::string_view name) {
+  constexpr int kStep = 1000;
+  Sources& from = *sources_;
+  const std::string text(name);
+  if (name == "bf16 lm") return {text, Dtype::bf16, from.lm()};
+  if (name == "bf16 syn") return {text, Dtype::bf16, rounded(from.weights(), to_bf16)};
+  if (name == "f16 lm") {
+    return {text, Dtype::f16, rounded(floats_of(from.adam(kStep).weights), to_f16)};
+  }
+  if (name == "f32 lm") return {text, Dtype::f32, from.adam(kStep).weights};
+  if (name == "f32 Adam m") return {text, Dtype::f32, from.adam(kStep).first_moments};
+  if (name == "f32 Adam v") return {text, Dtype::f32, from.adam(kStep).second_moments};
+  if (name == "f32 from bf16") return {text, Dtype::f32, widened(from.lm())};
+  if (name == "bf16 2:4") {
+    return {text, Dtype::bf16, rounded(prune_2_of_4(from.weights()), to_bf16)};
+  }
+  if (name == "f8 e4m3 syn") return {text, Dtype::f8_e4m3, to_e4m3(from.weights())};
+  if (name.find("lm5m") != std::string_view::npos) return from.fine_tune(name);
+  const AdamState& state = from.adam(kStep);
+  const AdamState& before = from.adam(kStep - 50);
+  if (name == "+50 steps f32 lm") return {text, Dtype::f32, state.weights, before.weights};
+  if (name == "+50 steps f32 Adam m") {
+    return {text, Dtype::f32, state.first_moments, before.first_moments};
+  }
+  if (name == "+50 steps f32 Adam v") {
+    return {text, Dtype::f32, state.second_moments, before.second_moments};
+  }
+  throw std::runtime_error("no data set is called " + text);
 }
 
 }  // namespace weightfs::bench

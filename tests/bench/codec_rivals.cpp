@@ -158,12 +158,16 @@ std::vector<Rival> rivals() {
   const auto zstd3 = [](ByteSpan raw, ByteSpan, std::size_t, MutableByteSpan out) {
     return zstd(raw, 3, out);
   };
-  const auto unzstd3 = [](ByteSpan encoded, ByteSpan, std::size_t, MutableByteSpan out) {
+  const auto zstd19 = [](ByteSpan raw, ByteSpan, std::size_t, MutableByteSpan out) {
+    return zstd(raw, 19, out);
+  };
+  const auto decode_zstd = [](ByteSpan encoded, ByteSpan, std::size_t, MutableByteSpan out) {
     return unzstd(encoded, out);
   };
   return {{"memcpy", copy_out, copy_back},
           {"lz4", encode_lz4, decode_lz4},
-          {"zstd -3", zstd3, unzstd3},
+          {"zstd -3", zstd3, decode_zstd},
+          {.name = "zstd -19", .encode = zstd19, .decode = decode_zstd, .is_slow = true},
           {"shuffle + zstd -1", encode_shuffled, decode_shuffled},
           {"planes + huffman", encode_huffman, decode_huffman},
           {"BitX: xor + planes + zstd -3", encode_bitx, decode_bitx, true}};

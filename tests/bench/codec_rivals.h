@@ -17,9 +17,11 @@ struct Rival {
   // Returns whether the block came back whole.
   bool (*decode)(ByteSpan encoded, ByteSpan base, std::size_t element_bytes, MutableByteSpan out);
   bool needs_base = false;
+  bool is_slow = false;  // a part of the data has to do
 };
 
-// memcpy, lz4, zstd -3, byte shuffle + zstd -1, byte planes + huffman (libzstd's literals), and XOR
+// memcpy, lz4, zstd -3 and -19, byte shuffle + zstd -1, byte planes + huffman (libzstd's literals),
+// and XOR
 // + planes + zstd -3 as the BitX paper describes it.
 std::vector<Rival> rivals();
 

@@ -39,7 +39,7 @@ TEST(DeltaCodec, IsChosenWhereTheBaseTellsMuch) {
   const ByteVector raw = nudge(base);
   Scratch scratch;
   const EncodedBlock block = encode_block(raw, against(base), scratch);
-  EXPECT_EQ(block.tag, CodecTag::delta_16);
+  EXPECT_EQ(block.tag, CodecTag::delta_bf16);
   EXPECT_TRUE(block.uses_base);
   EXPECT_LT(block.bytes.size(), raw.size() / 8);
   const ByteVector encoded(block.bytes.begin(), block.bytes.end());

@@ -24,10 +24,10 @@ struct Case {
   CodecTag tag;
 };
 
-constexpr Case kCases[] = {{"delta_bf16", Dtype::bf16, CodecTag::delta_16},
-                           {"delta_f16", Dtype::f16, CodecTag::delta_16},
-                           {"delta_f32", Dtype::f32, CodecTag::delta_32},
-                           {"delta_f64", Dtype::f64, CodecTag::delta_64},
+constexpr Case kCases[] = {{"delta_bf16", Dtype::bf16, CodecTag::delta_bf16},
+                           {"delta_f16", Dtype::f16, CodecTag::delta_f16},
+                           {"delta_f32", Dtype::f32, CodecTag::delta_f32},
+                           {"delta_f64", Dtype::f64, CodecTag::delta_f64},
                            {"delta_q4_0", Dtype::q4_0, CodecTag::delta_ints},
                            {"delta_i32", Dtype::i32, CodecTag::delta_ints},
                            {"ints_i32", Dtype::i32, CodecTag::ints}};

@@ -103,9 +103,10 @@ def read_escapes(r):
 def read_rans(r, n):
     header = r.u8()
     tables = [read_table(r) for _ in range((header & 7) + 1)]
+    assert (header >> 3 & 1) == (len(tables) > 1)
     lanes = (8, 64, 128)[header >> 4]
     count = (n + 63) // 64 * 64
-    groups = [0] * ((count + 255) // 256)
+    groups = [0] * ((count + 127) // 128)
     if len(tables) > 1:
         packed = int.from_bytes(r.bytes((3 * len(groups) + 7) // 8), "little")
         groups = [packed >> 3 * i & 7 for i in range(len(groups))]
@@ -116,7 +117,7 @@ def read_rans(r, n):
     plane = bytearray()
     for i in range(count):
         x = states[i % lanes]
-        symbol, frequency, place = tables[groups[i // 256]][x % 128]
+        symbol, frequency, place = tables[groups[i // 128]][x % 128]
         x = frequency * (x // 128) + place
         states[i % lanes] = x if x >= 256 else 256 * x + coded.u8()
         plane.append(next(escapes) if symbol is None else symbol)

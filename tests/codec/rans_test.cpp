@@ -190,11 +190,9 @@ TEST(RansContexts, RoundTripWithTheSameBytesOnEveryInstructionSet) {
       SCOPED_TRACE(testing::Message() << count << " symbols on " << isa_name(isa));
       EXPECT_EQ(encode(plane, count, isa), stream);
       ByteVector decoded(rans_padded(count));
-      RansScratch scratch;
       ByteReader in(stream);
-      const Status status =
-          decode_rans_contexts(in, MutableByteSpan(plane.contexts).first(count),
-                               MutableByteSpan(decoded).first(count), scratch, isa);
+      const Status status = decode_rans_contexts(in, MutableByteSpan(plane.contexts).first(count),
+                                                 MutableByteSpan(decoded).first(count), isa);
       ASSERT_TRUE(status) << status.error().message;
       EXPECT_TRUE(in.at_end());
       EXPECT_TRUE(std::equal(decoded.begin(), decoded.begin() + static_cast<std::ptrdiff_t>(count),
@@ -213,7 +211,7 @@ TEST(RansContexts, RefuseATruncatedStream) {
     for (std::size_t size = 0; size < stream.size(); ++size) {
       ByteReader in(ByteSpan(stream).first(size));
       EXPECT_FALSE(decode_rans_contexts(in, MutableByteSpan(plane.contexts).first(kCount),
-                                        MutableByteSpan(decoded).first(kCount), scratch, isa));
+                                        MutableByteSpan(decoded).first(kCount), isa));
     }
   }
 }

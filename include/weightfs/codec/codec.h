@@ -34,13 +34,15 @@ enum class CodecTag : std::uint8_t {
   f8_e5m2 = 21,
   bf16_fine = 22,
   f32_fine = 23,
-  zero_mask = 24,   // and any of these for the elements that are not zero
-  ints = 32,        // integers, quantized blocks, other bytes: by columns
-  delta_16 = 48,    // bf16 and fp16 by their distance from the base's
-  delta_32 = 49,    // the same of fp32
-  delta_64 = 50,    // and of fp64
-  delta_ints = 51,  // everything else by its difference from the base, by columns
+  zero_mask = 24,  // and any of these for the elements that are not zero
+  ints = 32,       // integers, quantized blocks, other bytes: by columns
+  // 48 to 50 were deltas of floats before any store was in the field, and stay unused.
+  delta_ints = 51,  // whatever is no float below, by its difference from the base, by columns
   slice = 52,       // a piece of a longer base, as it is
+  delta_bf16 = 53,  // floats by their distance from the base's
+  delta_f16 = 54,
+  delta_f32 = 55,
+  delta_f64 = 56,
 };
 
 // Blocks are at most this long; decoders refuse more.

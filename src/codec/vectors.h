@@ -62,12 +62,13 @@ struct Vector {
     return x;
   }
 
-#define WEIGHTFS_VECTOR_OPERATOR(op)                                                        \
-  [[gnu::always_inline]] friend Vector operator op(const Vector& a, const Vector& b) {      \
-    return map(a, b, [](Register x, Register y) [[gnu::always_inline]] { return x op y; }); \
-  }                                                                                         \
-  [[gnu::always_inline]] friend Vector operator op(const Vector& a, Element b) {            \
-    return a op all(b);                                                                     \
+#define WEIGHTFS_VECTOR_OPERATOR(op)                                                         \
+  [[gnu::always_inline]] friend Vector operator op(const Vector& a, const Vector& b) {       \
+    return map(                                                                              \
+        a, b, [](Register x, Register y) __attribute__((always_inline)) { return x op y; }); \
+  }                                                                                          \
+  [[gnu::always_inline]] friend Vector operator op(const Vector& a, Element b) {             \
+    return a op all(b);                                                                      \
   }
   WEIGHTFS_VECTOR_OPERATOR(+)
   WEIGHTFS_VECTOR_OPERATOR(-)
@@ -76,30 +77,38 @@ struct Vector {
   WEIGHTFS_VECTOR_OPERATOR(^)
 #undef WEIGHTFS_VECTOR_OPERATOR
   [[gnu::always_inline]] Vector operator<<(int count) const {
-    return map(*this, *this,
-               [=](Register x, Register) [[gnu::always_inline]] { return x << count; });
+    return map(
+        *this,
+        *this, [=](Register x, Register) __attribute__((always_inline)) { return x << count; });
   }
   [[gnu::always_inline]] Vector operator>>(int count) const {
-    return map(*this, *this,
-               [=](Register x, Register) [[gnu::always_inline]] { return x >> count; });
+    return map(
+        *this,
+        *this, [=](Register x, Register) __attribute__((always_inline)) { return x >> count; });
   }
   [[gnu::always_inline]] Vector operator<<(const Vector& counts) const {
-    return map(*this, counts, [](Register x, Register y) [[gnu::always_inline]] { return x << y; });
+    return map(
+        *this, counts,
+        [](Register x, Register y) __attribute__((always_inline)) { return x << y; });
   }
   [[gnu::always_inline]] Vector operator>>(const Vector& counts) const {
-    return map(*this, counts, [](Register x, Register y) [[gnu::always_inline]] { return x >> y; });
+    return map(
+        *this, counts,
+        [](Register x, Register y) __attribute__((always_inline)) { return x >> y; });
   }
 };
 
 template <class Element>
 [[gnu::always_inline]] inline Vector<Element> smaller(const Vector<Element>& a, Element limit) {
-  return Vector<Element>::map(a, Vector<Element>::all(limit),
-                              [](auto x, auto y) [[gnu::always_inline]] { return x < y ? x : y; });
+  return Vector<Element>::map(
+      a, Vector<Element>::all(limit),
+      [](auto x, auto y) __attribute__((always_inline)) { return x < y ? x : y; });
 }
 template <class Element>
 [[gnu::always_inline]] inline Vector<Element> larger(const Vector<Element>& a, Element limit) {
-  return Vector<Element>::map(a, Vector<Element>::all(limit),
-                              [](auto x, auto y) [[gnu::always_inline]] { return x > y ? x : y; });
+  return Vector<Element>::map(
+      a, Vector<Element>::all(limit),
+      [](auto x, auto y) __attribute__((always_inline)) { return x > y ? x : y; });
 }
 // `a` where `x` is at least the limit, `b` elsewhere.
 template <class Element>

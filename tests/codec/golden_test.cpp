@@ -34,7 +34,7 @@ struct Case {
 
 constexpr Case kCases[] = {
     {"bf16_plain", Dtype::bf16, FloatKind::bf16, Pattern::special, 1500},
-    {"bf16_fine", Dtype::bf16, FloatKind::bf16, Pattern::gaussian, 1501},
+    {"bf16_fine", Dtype::bf16, FloatKind::bf16, Pattern::gaussian, 1501, {.tier = Tier::cold}},
     {"bf16_cascade", Dtype::bf16, FloatKind::bf16, Pattern::gaussian, 1500, {.portable = true}},
     {"bf16_64_lanes", Dtype::bf16, FloatKind::bf16, Pattern::gaussian, 8400},
     {"f16", Dtype::f16, FloatKind::f16, Pattern::gaussian, 1500},

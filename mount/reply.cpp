@@ -62,6 +62,19 @@ class BufferVector {
 
 }  // namespace
 
+namespace {
+
+// cp(1) and others write in units of this. A file that is about to be written is best written by
+// the largest request; who reads wants small units where he jumps about.
+blksize_t preferred_io_bytes(const fs::Attributes& attributes) {
+  constexpr blksize_t kPageBytes = 4096;
+  constexpr blksize_t kLargestWriteBytes = 1 << 20;
+  const bool is_new = S_ISREG(attributes.mode) && attributes.size_bytes == 0;
+  return is_new ? kLargestWriteBytes : kPageBytes;
+}
+
+}  // namespace
+
 struct stat stat_of(const fs::Attributes& attributes) {
   struct stat status {};
   status.st_ino = attributes.inode;
@@ -72,7 +85,7 @@ struct stat stat_of(const fs::Attributes& attributes) {
   status.st_rdev = attributes.device;
   status.st_size = static_cast<off_t>(attributes.size_bytes);
   status.st_blocks = static_cast<blkcnt_t>(attributes.blocks_512);
-  status.st_blksize = 4096;
+  status.st_blksize = preferred_io_bytes(attributes);
   status.st_atim = attributes.atime;
   status.st_mtim = attributes.mtime;
   status.st_ctim = attributes.ctime;

@@ -45,7 +45,8 @@ std::size_t group_bytes(FloatKind kind) {
   return kPlaneGroup * element_bytes(kind);
 }
 
-// The finer form that the options allow for: half a percent smaller, and three quarters of the speed.
+// The finer form that the options allow for: half a percent smaller, and three quarters of the
+// speed.
 std::optional<FloatKind> finer_kind(FloatKind kind, const FloatOptions& options) {
   if (options.tier != Tier::cold || wants_fixed_width(options)) return std::nullopt;
   if (kind == FloatKind::bf16) return FloatKind::bf16_fine;

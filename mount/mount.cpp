@@ -1,6 +1,7 @@
 #include "weightfs/mount/mount.h"
 
 #include <malloc.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -59,6 +60,15 @@ void keep_buffers_mapped() {
   ::mallopt(M_ARENA_MAX, 4);
 }
 
+// A file that waits for its seal has a descriptor: many more are needed than the 1024 that a shell
+// gives.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) log::warning("the limit of open files stays low");
+}
+
 // A read-only mount takes no lock, so it looks whether somebody has it who writes.
 Result<std::unique_ptr<fs::Filesystem>> try_to_open(const Plan& plan) {
   if (plan.options.filesystem.read_only) {
@@ -100,7 +110,9 @@ void raise_read_ahead(const Plan& plan) {
 
 Status serve(const Plan& plan, const std::function<void()>& ready) {
   keep_buffers_mapped();
+  raise_descriptor_limit();
   ::signal(SIGPIPE, SIG_IGN);
+  ::signal(SIGXFSZ, SIG_IGN);  // a limit of the shell (ulimit -f) is an error of the write
   WEIGHTFS_ASSIGN(StopSignal stop, StopSignal::make());
   WEIGHTFS_ASSIGN(const auto filesystem, open_filesystem(plan));
   WEIGHTFS_ASSIGN(const auto session,

@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -9,6 +10,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <cstdint>
 #include <cstring>
 
 #include "weightfs/base/fault.h"
@@ -16,6 +18,7 @@
 namespace weightfs::file {
 namespace {
 
+constexpr std::size_t kReservedDescriptors = 128;
 constexpr std::uint64_t kLargestReserveBytes = std::uint64_t{64} << 20;
 
 struct CloseDirectory {
@@ -29,7 +32,20 @@ bool parse_name(const char* name, std::uint64_t& id) {
   return error == std::errc() && stop == end;
 }
 
+// Of what the process may have, a quarter is left for everything else, or more where that is
+// little: each thread that serves requests has two of its own.
+std::size_t most_open_files() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return SIZE_MAX;
+  const std::size_t most = limit.rlim_cur;
+  const std::size_t reserve = std::max(most / 4, kReservedDescriptors);
+  return most - std::min(reserve, most / 4 * 3);
+}
+
 }  // namespace
+
+StagingArea::StagingArea(std::string path, bool read_only)
+    : path_(std::move(path)), read_only_(read_only), most_open_(most_open_files()) {}
 
 Result<std::unique_ptr<StagingArea>> StagingArea::open(const std::string& path, bool read_only) {
   if (!read_only && ::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) {
@@ -46,12 +62,12 @@ Result<std::shared_ptr<StagedFile>> StagingArea::create(tree::StagingId id) {
   WEIGHTFS_TRY(fault::check("staging.create"));
   WEIGHTFS_ASSIGN(UniqueFd fd, open_file(path_of(id), O_RDWR | O_CREAT | O_EXCL, 0600));
   has_new_names_ = true;
-  return std::make_shared<StagedFile>(id, std::move(fd));
+  return std::make_shared<StagedFile>(id, std::move(fd), open_count_);
 }
 
 Result<std::shared_ptr<StagedFile>> StagingArea::open_existing(tree::StagingId id) const {
   WEIGHTFS_ASSIGN(UniqueFd fd, open_file(path_of(id), read_only_ ? O_RDONLY : O_RDWR));
-  auto staged = std::make_shared<StagedFile>(id, std::move(fd));
+  auto staged = std::make_shared<StagedFile>(id, std::move(fd), open_count_);
   staged->note_committed();
   return staged;
 }

@@ -1,4 +1,4 @@
-// Open files: reading, writing, allocating, seeking.
+// Open files: reading, writing, allocating.
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -145,6 +145,7 @@ Result<std::size_t> Filesystem::write_from(Handle handle, std::uint64_t offset_b
   if (!file->writable) return fail(Code::bad_handle, "not open for writing");
   if (size_bytes == 0) return std::size_t{0};
   Node& node = *file->node;
+  impl_->wait_for_descriptor(node);
   const std::unique_lock guard(node.mutex);
   tree::ContentRecord& content = node.record.content;
   const std::uint64_t offset = file->append ? content.size_bytes : offset_bytes;
@@ -185,60 +186,6 @@ Status Filesystem::allocate(Handle handle, AllocateKind kind, std::uint64_t offs
   if (grows && end > content.size_bytes) return impl_->set_live_size(node, end);
   impl_->content_changed(node);
   return {};
-}
-
-namespace {
-
-// The next offset in a staged piece that is data (or hole) for its disk; the piece's end for none.
-std::uint64_t seek_staged(const Node& node, const file::Piece& piece, SeekKind kind) {
-  const off_t found = ::lseek(node.staging->fd(), static_cast<off_t>(piece.begin_bytes),
-                              kind == SeekKind::data ? SEEK_DATA : SEEK_HOLE);
-  if (found < 0) return kind == SeekKind::data ? piece.end_bytes : piece.begin_bytes;
-  return std::min(static_cast<std::uint64_t>(found), piece.end_bytes);
-}
-
-Result<std::uint64_t> seek_sealed(const file::RecipeView& recipe, const file::Piece& piece,
-                                  SeekKind kind) {
-  std::uint64_t position = piece.begin_bytes;
-  while (position < piece.end_bytes) {
-    WEIGHTFS_ASSIGN(const file::LocatedEntry entry, recipe.locate(position));
-    const bool is_hole = entry.blob == store::BlobId::none;
-    if (is_hole == (kind == SeekKind::hole)) return position;
-    position = entry.end_bytes();
-  }
-  return piece.end_bytes;
-}
-
-}  // namespace
-
-Result<std::uint64_t> Filesystem::seek(Handle handle, std::uint64_t offset_bytes, SeekKind kind) {
-  WEIGHTFS_ASSIGN(const auto file, impl_->handles.get(handle));
-  Node& node = *file->node;
-  const std::shared_lock guard(node.mutex);
-  const tree::ContentRecord& content = node.record.content;
-  if (offset_bytes >= content.size_bytes) return fail(Code::no_such_offset, "past the end");
-  for (std::uint64_t position = offset_bytes; position < content.size_bytes;) {
-    const file::Piece piece = file::piece_at(content, position);
-    position = piece.end_bytes;
-    std::uint64_t found = piece.end_bytes;
-    switch (piece.origin) {
-      case file::Origin::zero:
-        if (kind == SeekKind::hole) found = piece.begin_bytes;
-        break;
-      case file::Origin::staged:
-        if (!node.staging) return fail(Code::io, "the staging file is missing");
-        found = seek_staged(node, piece, kind);
-        break;
-      case file::Origin::recipe: {
-        WEIGHTFS_ASSIGN(const auto recipe, impl_->recipe_of(node));
-        WEIGHTFS_ASSIGN(found, seek_sealed(*recipe, piece, kind));
-        break;
-      }
-    }
-    if (found < piece.end_bytes) return found;
-  }
-  if (kind == SeekKind::data) return fail(Code::no_such_offset, "no data behind the offset");
-  return content.size_bytes;
 }
 
 Status Filesystem::flush(Handle handle) {

@@ -98,13 +98,18 @@ struct Filesystem::Impl {
   // sealing.cpp
   void queue_seal(const NodePointer& node, std::chrono::milliseconds delay);
   bool is_queued(InodeNumber inode);
-  Clock::time_point next_seal_due() const;  // with seal_mutex held
+  void wait_for_descriptor(const Node& node);  // with no lock held
+  Clock::time_point next_seal_due() const;     // with seal_mutex held
   void seal_loop();
   std::vector<NodePointer> take_due_nodes(bool all);
   Status seal_nodes(const std::vector<NodePointer>& due);
   Result<SealJob> begin_seal(const NodePointer& node);
   void seal_node(const NodePointer& node, const std::function<void(Status)>& finished);
   Status publish(const NodePointer& node, std::uint64_t version, const file::SealedRecipe& sealed);
+
+  // seeking.cpp, with the node's lock held
+  Result<std::uint64_t> find_byte(Node& node, std::uint64_t begin_bytes, SeekKind kind);
+  Result<std::uint64_t> find_hole_block(Node& node, std::uint64_t begin_bytes);
 
   // copying.cpp, importing.cpp
   Result<std::uint64_t> share_range(Node& source, Node& target, const CopyRange& range);

@@ -10,6 +10,8 @@ namespace {
 
 constexpr auto kRetryAfter = std::chrono::seconds(5);
 constexpr auto kLongestSleep = std::chrono::hours(1);
+constexpr auto kLongestWaitForDescriptor = std::chrono::seconds(60);
+constexpr auto kWaitStep = std::chrono::milliseconds(5);
 
 }  // namespace
 
@@ -54,6 +56,24 @@ std::vector<NodePointer> Filesystem::Impl::take_due_nodes(bool all) {
   return due;
 }
 
+// A file that waits for its seal has a descriptor. Who writes new files faster than they are sealed
+// waits here, until the seals have caught up; files that are open for writing can't be waited for.
+void Filesystem::Impl::wait_for_descriptor(const Node& node) {
+  const Clock::time_point deadline = Clock::now() + kLongestWaitForDescriptor;
+  while (staging->is_crowded() && Clock::now() < deadline) {
+    {
+      const std::shared_lock guard(node.mutex);
+      if (node.staging) return;
+    }
+    {
+      const std::lock_guard guard(seal_mutex);
+      if (seal_queue.empty() && seals_under_way.empty()) return;
+    }
+    seal_changed.notify_one();
+    std::this_thread::sleep_for(kWaitStep);
+  }
+}
+
 Clock::time_point Filesystem::Impl::next_seal_due() const {
   Clock::time_point earliest = Clock::now() + kLongestSleep;
   for (const auto& [inode, queued] : seal_queue) earliest = std::min(earliest, queued.due);
@@ -62,6 +82,7 @@ Clock::time_point Filesystem::Impl::next_seal_due() const {
 
 void Filesystem::Impl::seal_loop() {
   pthread_setname_np(pthread_self(), "seal");
+  Status last_round;
   for (;;) {
     {
       std::unique_lock lock(seal_mutex);
@@ -70,8 +91,9 @@ void Filesystem::Impl::seal_loop() {
       if (stop_sealing) return;
     }
     const std::lock_guard round(seal_round_mutex);
-    const std::vector<NodePointer> due = take_due_nodes(/*all=*/false);
-    if (!due.empty()) (void)seal_nodes(due);
+    const bool hurries = staging->is_crowded() && last_round;
+    const std::vector<NodePointer> due = take_due_nodes(hurries);
+    last_round = due.empty() ? Status() : seal_nodes(due);
   }
 }
 

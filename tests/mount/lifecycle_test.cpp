@@ -220,6 +220,27 @@ TEST_F(Lifecycle, MountsWithTheHelperOfMount) {
   EXPECT_EQ(error_of(::truncate(path("f").c_str(), 0)), 0);
 }
 
+TEST_F(Lifecycle, TakesMoreFilesThanAShellMayHaveOpen) {
+  unmount();
+  const std::string command = "ulimit -Sn 64; exec " + std::string(WEIGHTFS_PROGRAM) + " mount " +
+                              store() + " " + mount_point() + " -o seal_delay_ms=3600000";
+  const ProgramResult result = run_program({"sh", "-c", command});
+  ASSERT_EQ(result.exit_status, 0) << result.output;
+  for (int i = 0; i < 200; ++i) write_file(path("f" + std::to_string(i)), "content");
+  for (int i = 0; i < 200; ++i) EXPECT_EQ(read_file(path("f" + std::to_string(i))), "content");
+}
+
+// The descriptors of files that wait for their seal run out: who writes waits for the seals.
+TEST_F(Lifecycle, TakesMoreFilesThanItMayHaveOpen) {
+  unmount();
+  const std::string command = "ulimit -n 128; exec " + std::string(WEIGHTFS_PROGRAM) + " mount " +
+                              store() + " " + mount_point() + " -o seal_delay_ms=3600000";
+  const ProgramResult result = run_program({"sh", "-c", command});
+  ASSERT_EQ(result.exit_status, 0) << result.output;
+  for (int i = 0; i < 500; ++i) write_file(path("f" + std::to_string(i)), "content");
+  for (int i = 0; i < 500; ++i) EXPECT_EQ(read_file(path("f" + std::to_string(i))), "content");
+}
+
 TEST_F(Lifecycle, MountsFromPathsWithSpacesCommasAndGreatLength) {
   const std::string deep = directory_.path("a, b\\c ") + std::string(150, 'd');
   ASSERT_EQ(::mkdir(deep.c_str(), 0755), 0);

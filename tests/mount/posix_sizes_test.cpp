@@ -95,6 +95,20 @@ TEST_F(PosixSizes, AHugeHoleCanBeSearched) {
   expect_found();
 }
 
+TEST_F(PosixSizes, HolesAndDataAreFoundInWholeBlocks) {
+  ASSERT_EQ(::ftruncate(fd_.get(), 0), 0);
+  ASSERT_EQ(::ftruncate(fd_.get(), 40 * 4096), 0);
+  ASSERT_EQ(::pwrite(fd_.get(), "data", 4, 10 * 4096 + 5), 4);
+  EXPECT_EQ(::lseek(fd_.get(), 0, SEEK_DATA), 10 * 4096);
+  EXPECT_EQ(::lseek(fd_.get(), 10 * 4096 + 100, SEEK_DATA), 10 * 4096 + 100);
+  EXPECT_EQ(::lseek(fd_.get(), 10 * 4096 + 100, SEEK_HOLE), 11 * 4096);
+  EXPECT_EQ(::lseek(fd_.get(), 7, SEEK_HOLE), 7);
+  EXPECT_EQ(seek(11 * 4096, SEEK_DATA), ENXIO);
+  ASSERT_EQ(::pwrite(fd_.get(), "end", 3, 40 * 4096 - 3), 3);
+  EXPECT_EQ(::lseek(fd_.get(), 11 * 4096, SEEK_DATA), 39 * 4096);
+  EXPECT_EQ(::lseek(fd_.get(), 39 * 4096, SEEK_HOLE), 40 * 4096);
+}
+
 TEST_F(PosixSizes, SeekingOutsideOfTheFileIsRefused) {
   for (const int origin : {SEEK_DATA, SEEK_HOLE}) {
     EXPECT_EQ(seek(7, origin), ENXIO);

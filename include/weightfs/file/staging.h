@@ -18,7 +18,16 @@ namespace weightfs::file {
 // One open staging file. Shared by the inode and by replies that still read from it.
 class StagedFile {
  public:
-  StagedFile(tree::StagingId id, UniqueFd fd) : id_(id), fd_(std::move(fd)) {}
+  using OpenCount = std::shared_ptr<std::atomic<std::size_t>>;
+
+  // Counts itself in `open_count` as long as it lives.
+  StagedFile(tree::StagingId id, UniqueFd fd, OpenCount open_count)
+      : id_(id), fd_(std::move(fd)), open_count_(std::move(open_count)) {
+    ++*open_count_;
+  }
+  ~StagedFile() { --*open_count_; }
+  StagedFile(const StagedFile&) = delete;
+  StagedFile& operator=(const StagedFile&) = delete;
   tree::StagingId id() const { return id_; }
   int fd() const { return fd_.get(); }
   // A content record in the tables has named it, so a crash may come back to its bytes even when
@@ -29,6 +38,7 @@ class StagedFile {
  private:
   tree::StagingId id_;
   UniqueFd fd_;
+  OpenCount open_count_;
   std::atomic<bool> was_committed_{false};
 };
 
@@ -48,13 +58,17 @@ class StagingArea {
   Result<std::uint64_t> free_bytes() const;
   // Code::no_space where `wanted_bytes` more would leave less than the reserve that metadata needs.
   Status check_room(std::uint64_t wanted_bytes) const;
+  // Whether so many staging files are open that the process may soon have no descriptor left.
+  bool is_crowded() const { return *open_count_ > most_open_; }
 
  private:
-  StagingArea(std::string path, bool read_only) : path_(std::move(path)), read_only_(read_only) {}
+  StagingArea(std::string path, bool read_only);
   std::string path_of(tree::StagingId id) const;
 
   std::string path_;
   bool read_only_;
+  StagedFile::OpenCount open_count_ = std::make_shared<std::atomic<std::size_t>>(0);
+  std::size_t most_open_;
   std::atomic<bool> has_new_names_{false};
   std::mutex sync_mutex_;  // whoever finds no new names knows that they are durable; a leaf
 };

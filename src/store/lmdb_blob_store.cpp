@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <atomic>
 #include <mutex>
 
 #include "blob_record.h"
@@ -13,6 +14,9 @@ namespace {
 // Bounds how long a reader holds a transaction, and how many pages one commit frees.
 constexpr std::size_t kRecordsPerRead = 1024;
 constexpr std::size_t kErasesPerCommit = 1024;
+constexpr std::uint64_t kMostMappedBytes = std::uint64_t{64} << 20;
+// A look at a value's first page maps its neighbours too (the kernel's fault-around).
+constexpr std::size_t kTouchedByErasureBytes = 64 << 10;
 // Commits after which LMDB is sure of a page that was freed.
 constexpr unsigned kMostTouches = 2;
 
@@ -88,6 +92,7 @@ class LmdbBlobStore final : public BlobStore {
       return fail(Code::corrupt, fmt::format("blob {} has {} encoded bytes instead of {}",
                                              number(id), encoded.size(), record.encoded_bytes));
     }
+    note_mapped(encoded.size());
     return LoadedBlob(record, encoded, std::make_unique<TransactionKeep>(std::move(transaction)));
   }
 
@@ -178,8 +183,17 @@ class LmdbBlobStore final : public BlobStore {
     WEIGHTFS_ASSIGN(kv::WriteTransaction transaction, environment_->begin_write());
     for (const BlobId id : ids) WEIGHTFS_TRY(erase_blob(transaction, tables_, id));
     WEIGHTFS_TRY(transaction.commit());
+    note_mapped(ids.size() * kTouchedByErasureBytes);
     WEIGHTFS_FAULT_POINT("store.erase.after");
     return {};
+  }
+
+  // What is read through the map of the file counts as this process's memory until it is told not
+  // to; told by volume, since a timer would let a fast reader gather gigabytes.
+  void note_mapped(std::size_t size_bytes) const {
+    const std::uint64_t before = mapped_bytes_.fetch_add(size_bytes, std::memory_order_relaxed);
+    if (before / kMostMappedBytes == (before + size_bytes) / kMostMappedBytes) return;
+    environment_->drop_resident();
   }
 
   // Appends the whole records of one bounded transaction; answers where the next one goes on.
@@ -200,6 +214,7 @@ class LmdbBlobStore final : public BlobStore {
 
   const std::unique_ptr<kv::Environment> environment_;
   const BlobTables tables_;
+  mutable std::atomic<std::uint64_t> mapped_bytes_{0};  // ever
 };
 
 }  // namespace

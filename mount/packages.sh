@@ -8,7 +8,7 @@ build_packages='g++ meson ninja-build pkg-config python3 libfmt-dev libspdlog-de
 mount_packages='fuse3 ca-certificates'
 # What the tests need on top of that.
 test_packages='libgtest-dev libgmock-dev librapidcheck-dev libbenchmark-dev ccache clang-14
-  clang-format-14 git attr acl util-linux xz-utils python3-venv'
+  clang-format-14 libclang-rt-14-dev git attr acl util-linux xz-utils python3-venv'
 
 # Installs those of the packages $@ that are missing, and says which.
 install_packages() {

@@ -39,10 +39,12 @@ void print_codecs(const ops::Report& report, std::ostream& out) {
                {"blobs", Table::Alignment::right},
                {"raw", Table::Alignment::right},
                {"stored", Table::Alignment::right},
-               {"of raw", Table::Alignment::right}});
+               {"of raw", Table::Alignment::right},
+               {"saved", Table::Alignment::right}});
   for (const ops::CodecUse& use : report.codecs) {
     table.add_row({use.codec, std::to_string(use.blobs), bytes_text(use.raw_bytes),
-                   bytes_text(use.encoded_bytes), percent_text(use.encoded_bytes, use.raw_bytes)});
+                   bytes_text(use.encoded_bytes), percent_text(use.encoded_bytes, use.raw_bytes),
+                   bytes_text(use.saved_bytes())});
   }
   out << '\n';
   table.print(out, terminal_width());

@@ -206,6 +206,9 @@ Result<Report> store_report(const std::string& path) {
 json to_json(const Report& report) {
   json value(report);
   value["ratio"] = report.ratio();
+  for (std::size_t i = 0; i < report.codecs.size(); ++i) {
+    value["codecs"][i]["saved_bytes"] = report.codecs[i].saved_bytes();
+  }
   return value;
 }
 

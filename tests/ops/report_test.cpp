@@ -46,6 +46,10 @@ TEST(Report, AddsUp) {
   std::uint64_t by_codecs = 0;
   for (const CodecUse& use : report.codecs) by_codecs += use.encoded_bytes;
   EXPECT_EQ(by_codecs, report.stored_bytes);
+  std::uint64_t saved = 0;
+  const nlohmann::json as_json = to_json(report);
+  for (const auto& use : as_json["codecs"]) saved += use["saved_bytes"].get<std::uint64_t>();
+  EXPECT_EQ(saved, report.compression_saved_bytes);
 }
 
 TEST(Report, NamesTheLargestSavingsByPath) {

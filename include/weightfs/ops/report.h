@@ -18,11 +18,15 @@ class Filesystem;
 
 namespace weightfs::ops {
 
+// Distinct blobs that one codec holds; a delta counts for its own codec, not for its base's.
 struct CodecUse {
   std::string codec;
   std::uint64_t blobs = 0;
   std::uint64_t raw_bytes = 0;
   std::uint64_t encoded_bytes = 0;
+  std::uint64_t saved_bytes() const {
+    return raw_bytes > encoded_bytes ? raw_bytes - encoded_bytes : 0;
+  }
 };
 
 struct Saving {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "delta_codec.h"
+#include "derived_codec.h"
 #include "float_choice.h"
 #include "scratch_impl.h"
 #include "slice_codec.h"
@@ -106,7 +107,8 @@ EncodedBlock encode_block(ByteSpan raw, const EncodeOptions& options, Scratch& s
   Scratch::Impl& impl = scratch.impl();
   if (const Candidate slice = encode_as_slice(raw, options, impl.stream)) return *slice;
   EncodedBlock best = {.tag = CodecTag::raw, .uses_base = false, .bytes = raw};
-  const Candidate delta = encode_as_delta(raw, options, impl.deltas);
+  Candidate delta = encode_as_derived(raw, options, impl.derived, impl.deltas);
+  if (!delta) delta = encode_as_delta(raw, options, impl.deltas);
   const std::optional<FloatKind> kind = float_kind(options.dtype, raw);
   // What a block alone takes was estimated for floats without repetition only.
   if (delta && kind && !has_many_zeros(raw, *kind) && !looks_repetitive(raw)) return *delta;
@@ -160,6 +162,10 @@ Status decode_block(CodecTag tag, ByteSpan encoded, ByteSpan base, MutableByteSp
       return decode_all(encoded, [&](ByteReader& in) { return decode_ints(in, out, impl.ints); });
     case CodecTag::slice:
       return decode_all(encoded, [&](ByteReader& in) { return decode_slice(in, base, out); });
+    case CodecTag::derived:
+      return decode_all(encoded, [&](ByteReader& in) {
+        return decode_derived(in, base, out, impl.derived, impl.deltas);
+      });
     case CodecTag::zero_mask:
       return decode_all(encoded, [&](ByteReader& in) {
         return decode_zero_mask(in, out, impl.zero_mask, impl.floats);
@@ -210,6 +216,8 @@ std::string_view codec_name(CodecTag tag) {
       return "delta_f32";
     case CodecTag::delta_f64:
       return "delta_f64";
+    case CodecTag::derived:
+      return "derived";
   }
   return "unknown";
 }

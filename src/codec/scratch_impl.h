@@ -2,6 +2,7 @@
 #pragma once
 
 #include "delta_codec.h"
+#include "derived_codec.h"
 #include "float_codec.h"
 #include "ints_codec.h"
 #include "weightfs/codec/codec.h"
@@ -16,6 +17,7 @@ struct Scratch::Impl {
   ZeroMaskScratch zero_mask;
   IntsScratch ints;
   DeltaScratch deltas;
+  DerivedScratch derived;
 };
 
 }  // namespace weightfs::codec

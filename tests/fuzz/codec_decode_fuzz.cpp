@@ -21,18 +21,21 @@ ByteVector make_base(std::size_t size) {
   return base;
 }
 
-bool is_delta_tag(CodecTag tag) {
+bool has_base(CodecTag tag) {
   const auto number = static_cast<unsigned>(tag);
-  return number >= 48 && number < 64;
+  return number >= 48 && number < 80;
+}
+
+// A slice's base is longer than the block, and so may be one of another dtype.
+std::size_t base_bytes(const testing::GoldenBlob& blob) {
+  if (blob.tag == CodecTag::slice) return 2 * blob.block_bytes + 1;
+  return blob.tag == CodecTag::derived ? 8 * blob.block_bytes : blob.block_bytes;
 }
 
 void decode(ByteSpan file) {
   const auto blob = testing::parse_golden_blob(file);
   if (!blob || blob->block_bytes > kMaxFuzzedBytes) return;
-  // A slice's base is longer than the block.
-  const std::size_t base_bytes =
-      blob->tag == CodecTag::slice ? 2 * blob->block_bytes + 1 : blob->block_bytes;
-  const ByteVector base = is_delta_tag(blob->tag) ? make_base(base_bytes) : ByteVector();
+  const ByteVector base = has_base(blob->tag) ? make_base(base_bytes(*blob)) : ByteVector();
   static Scratch scratch;
   ByteVector first(blob->block_bytes, std::byte{0x00});
   ByteVector second(blob->block_bytes, std::byte{0xFF});

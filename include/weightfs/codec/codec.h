@@ -43,6 +43,7 @@ enum class CodecTag : std::uint8_t {
   delta_f16 = 54,
   delta_f32 = 55,
   delta_f64 = 56,
+  derived = 64,  // a function of a base of another dtype, and what differs from it
 };
 
 // Blocks are at most this long; decoders refuse more.
@@ -57,7 +58,9 @@ struct EncodeOptions {
   bool portable = false;  // choose only what is read quickly without wide vectors
   // The raw bytes of the base block, of dtype `base_dtype`; empty where there is none. One of the
   // block's length may give a delta, chosen only if it is smaller than the block alone. A longer
-  // one gives a slice, if the block is its piece at `base_offset_bytes`.
+  // one gives a slice, if the block is its piece at `base_offset_bytes`. One of another dtype gives
+  // what is_derivable() knows: the block is then compared with a function of as many elements from
+  // `base_offset_bytes` on.
   ByteSpan base = {};
   Dtype base_dtype = Dtype::opaque;
   std::size_t base_offset_bytes = 0;

@@ -12,6 +12,7 @@
 #include "data_file.h"
 #include "free_pages.h"
 #include "lmdb_error.h"
+#include "mapping.h"
 #include "open_once.h"
 #include "transaction_impl.h"
 #include "weightfs/base/fd.h"
@@ -24,6 +25,7 @@ struct Environment::Impl {
   bool read_only = false;
   std::unique_ptr<ReaderPool> readers;  // its transactions end before the environment does
   std::unique_ptr<FreePagePuncher> puncher;
+  std::optional<MutableByteSpan> mapping;  // of the data file
 };
 
 namespace {
@@ -64,6 +66,12 @@ Result<EnvHandle> open_with_largest_map(const EnvironmentOptions& options) {
   }
 }
 
+int data_fd_of(MDB_env* env) {
+  int fd = -1;
+  mdb_env_get_fd(env, &fd);
+  return fd;
+}
+
 Status make_directory(const std::string& path) {
   if (::mkdir(path.c_str(), 0700) == 0) {
     return sync_directory(std::filesystem::path(path) / "..");
@@ -98,6 +106,7 @@ Result<std::unique_ptr<Environment>> Environment::open(const EnvironmentOptions&
   impl->read_only = options.read_only;
   impl->readers = std::make_unique<ReaderPool>(impl->env.get());
   impl->puncher = std::make_unique<FreePagePuncher>(impl->env.get());
+  impl->mapping = find_mapping(data_fd_of(impl->env.get()));
   int dead_count = 0;
   mdb_reader_check(impl->env.get(), &dead_count);
   return std::make_unique<Environment>(std::move(impl));
@@ -181,17 +190,15 @@ void Environment::will_need(ByteSpan value) {
 }
 
 void Environment::drop_resident() const {
-  MDB_envinfo info{};
   struct stat file {};
-  if (mdb_env_info(impl_->env.get(), &info) != 0 || ::fstat(data_fd(), &file) != 0) return;
+  if (!impl_->mapping || ::fstat(data_fd(), &file) != 0) return;
+  const auto used = std::min(impl_->mapping->size(), static_cast<std::size_t>(file.st_size));
   // A hint: where it fails, the memory is counted, and nothing else is different.
-  (void)::madvise(info.me_mapaddr, static_cast<std::size_t>(file.st_size), MADV_DONTNEED);
+  (void)::madvise(impl_->mapping->data(), used, MADV_DONTNEED);
 }
 
 int Environment::data_fd() const {
-  int fd = -1;
-  mdb_env_get_fd(impl_->env.get(), &fd);
-  return fd;
+  return data_fd_of(impl_->env.get());
 }
 
 }  // namespace weightfs::kv

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <random>
@@ -335,6 +336,30 @@ TEST_F(EnvironmentTest, HintsAtValuesOfAnySize) {
     Environment::will_need(**transaction->get(table, "key"));
   }
   EXPECT_TRUE(get("key") == std::string(300'000, 'x'));
+}
+
+// Resident pages of mapped files, of this process.
+std::uint64_t mapped_resident_pages() {
+  std::uint64_t size = 0;
+  std::uint64_t resident = 0;
+  std::uint64_t shared = 0;
+  std::ifstream("/proc/self/statm") >> size >> resident >> shared;
+  return shared;
+}
+
+TEST_F(EnvironmentTest, GivesMappedMemoryBack) {
+  constexpr std::size_t kValueBytes = std::size_t{32} << 20;
+  open();
+  put("large", std::string(kValueBytes, 'x'));
+  const std::uint64_t before = mapped_resident_pages();
+  const auto transaction = environment->begin_read();
+  const ByteSpan value = **transaction->get(table, "large");
+  const auto count_of_x = [&] { return std::ranges::count(value, std::byte{'x'}); };
+  EXPECT_EQ(count_of_x(), kValueBytes);
+  EXPECT_GT(mapped_resident_pages(), before + kValueBytes / 4096 / 2);
+  environment->drop_resident();
+  EXPECT_LT(mapped_resident_pages(), before + kValueBytes / 4096 / 4);
+  EXPECT_EQ(count_of_x(), kValueBytes);  // it comes back when it is read
 }
 
 }  // namespace

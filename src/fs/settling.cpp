@@ -15,7 +15,7 @@ constexpr unsigned kMostSettleRounds = 16;
 // A closed file is about to be sealed; its staged bytes are synced only if that takes this long.
 constexpr auto kLongestWaitForSeal = std::chrono::seconds(30);
 constexpr std::size_t kMostPendingBytes = std::size_t{32} << 20;
-constexpr std::uint64_t kMostMappedBytes = std::uint64_t{128} << 20;
+constexpr std::uint64_t kMostMappedBytes = std::uint64_t{64} << 20;
 constexpr std::uint64_t kPageBytes = 4096;
 
 // Without a staged byte the staging file need not outlive the commit.
@@ -190,7 +190,7 @@ void Filesystem::Impl::bound_resident_memory() const {
 void Filesystem::Impl::commit_loop() {
   pthread_setname_np(pthread_self(), "commit");
   const auto interval = std::chrono::milliseconds(options.commit_interval_ms);
-  const auto step = std::min(interval, std::chrono::milliseconds(250));
+  const auto step = std::min(interval, std::chrono::milliseconds(100));
   Clock::time_point next = Clock::now() + interval;
   for (;;) {
     {

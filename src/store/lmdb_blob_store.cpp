@@ -13,10 +13,10 @@ namespace {
 
 // Bounds how long a reader holds a transaction, and how many pages one commit frees.
 constexpr std::size_t kRecordsPerRead = 1024;
-constexpr std::size_t kErasesPerCommit = 1024;
-constexpr std::uint64_t kMostMappedBytes = std::uint64_t{64} << 20;
+constexpr std::size_t kErasesPerCommit = 256;
+constexpr std::uint64_t kMostMappedBytes = std::uint64_t{24} << 20;
 // A look at a value's first page maps its neighbours too (the kernel's fault-around).
-constexpr std::size_t kTouchedByErasureBytes = 64 << 10;
+constexpr std::size_t kTouchedByErasureBytes = 128 << 10;
 // Commits after which LMDB is sure of a page that was freed.
 constexpr unsigned kMostTouches = 2;
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "weightfs/codec/derivation.h"
 #include "weightfs/similar/base_search.h"
 
 namespace weightfs::file {
@@ -63,7 +64,10 @@ std::optional<similar::TensorSketch> BaseFinder::sketch(const Extent& extent, co
 std::optional<BaseTensor> BaseFinder::find(const similar::TensorSketch& sketch,
                                            const Extent& extent, std::uint64_t block_bytes,
                                            const ByteSource& source, codec::Tier tier) {
-  const std::vector<similar::Candidate> candidates = index_.candidates(sketch);
+  std::vector<similar::Candidate> candidates = index_.candidates(sketch);
+  for (const similar::Candidate& other : index_.candidates(sketch, {.same_layout = false})) {
+    if (codec::is_derivable(other.dtype, extent.dtype)) candidates.push_back(other);
+  }
   if (candidates.empty()) return std::nullopt;
   similar::NewTensor tensor;
   tensor.dtype = extent.dtype;
@@ -80,8 +84,12 @@ std::optional<BaseTensor> BaseFinder::find(const similar::TensorSketch& sketch,
   const auto choice = similar::choose_base(tensor, candidates, read, scratch, options);
   if (!choice || !*choice) return std::nullopt;
   const auto record = tree_.base(static_cast<store::BlobId>((*choice)->id));
-  if (!record || !*record || (*record)->block_bytes != block_bytes) return std::nullopt;
-  return BaseTensor{.block_bytes = (*record)->block_bytes, .blobs = std::move((*record)->blobs)};
+  if (!record || !*record) return std::nullopt;
+  BaseTensor base{.block_bytes = (*record)->block_bytes,
+                  .blobs = std::move((*record)->blobs),
+                  .dtype = (*choice)->dtype};
+  if (base.dtype == extent.dtype && base.block_bytes != block_bytes) return std::nullopt;
+  return base;
 }
 
 std::vector<NamesakeTensor> BaseFinder::resized(const Extent& extent, const Tensor& tensor,
@@ -101,7 +109,9 @@ std::vector<NamesakeTensor> BaseFinder::resized(const Extent& extent, const Tens
     if (known.length_bytes % extent.row_bytes != 0 || known.shape_hash != shape_hash) continue;
     auto record = tree_.base(static_cast<store::BlobId>(known.id));
     if (!record || !*record || (*record)->block_bytes != block_bytes) continue;
-    resized.push_back({.tensor = {.block_bytes = block_bytes, .blobs = std::move((*record)->blobs)},
+    resized.push_back({.tensor = {.block_bytes = block_bytes,
+                                  .blobs = std::move((*record)->blobs),
+                                  .dtype = extent.dtype},
                        .length_bytes = known.length_bytes});
   }
   return resized;
@@ -110,7 +120,8 @@ std::vector<NamesakeTensor> BaseFinder::resized(const Extent& extent, const Tens
 Status BaseFinder::read_stored(std::uint64_t id, std::uint64_t offset_bytes, MutableByteSpan out) {
   WEIGHTFS_ASSIGN(const auto record, tree_.base(static_cast<store::BlobId>(id)));
   if (!record) return fail(Code::not_found, "the base is gone");
-  const BaseTensor tensor{.block_bytes = record->block_bytes, .blobs = record->blobs};
+  const BaseTensor tensor{
+      .block_bytes = record->block_bytes, .blobs = record->blobs, .dtype = Dtype::opaque};
   return read(tensor, offset_bytes, out);
 }
 

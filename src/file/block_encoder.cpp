@@ -147,7 +147,7 @@ void BlockEncoder::encode_one(const BlockToEncode& block, Candidate& candidate) 
     base = parts_.cache.get(candidate.base).value_or(nullptr);  // a broken base is no base
     if (base) {
       how.base = base->bytes();
-      how.base_dtype = how.dtype;
+      how.base_dtype = block.base_dtype;
       how.base_offset_bytes = block.base_offset_bytes;
     }
   }

@@ -13,7 +13,8 @@ struct BlockToEncode {
   chunk::Block block;
   ByteSpan raw;                              // borrowed: of the window
   store::BlobId base = store::BlobId::none;  // the block that may predict it
-  std::size_t base_offset_bytes = 0;         // where it may lie in a longer one
+  Dtype base_dtype = Dtype::opaque;
+  std::size_t base_offset_bytes = 0;  // where it may lie in a longer one
 };
 
 // Where a block is stored.

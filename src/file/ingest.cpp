@@ -30,6 +30,16 @@ std::uint64_t skippable_bytes(const chunk::Cutter& cutter, std::uint64_t next_da
   return hole >= kShortestHoleBytes ? hole : 0;
 }
 
+// Whether the next block, cut as usual, is one of the file's earlier recipe.
+bool is_unchanged_block(const IngestFile& file, const chunk::Cutter& cutter) {
+  const std::uint64_t position = cutter.position_bytes();
+  if (!file.previous || position >= file.previous->size_bytes()) return false;
+  const auto entry = file.previous->locate(position);
+  return entry && entry->offset_bytes == position &&
+         entry->length_bytes == cutter.known_length_bytes() &&
+         file.unchanged(position, entry->end_bytes());
+}
+
 }  // namespace
 
 struct Ingest::Impl {
@@ -139,7 +149,8 @@ Status Ingest::Impl::cut_file(const IngestFile& file,
   return {};
 }
 
-// Before an extent's first block: a tensor that gained or lost rows is cut along what it was.
+// Before an extent's first block: a tensor that gained or lost rows is cut along what it was, and
+// one that is a cast of another along that.
 void Ingest::Impl::plan_extent(const IngestFile& file, chunk::Cutter& cutter) {
   if (!cutter.at_extent_start()) return;
   const auto is_stored = [&](const ContentId& content) {
@@ -147,7 +158,9 @@ void Ingest::Impl::plan_extent(const IngestFile& file, chunk::Cutter& cutter) {
     const auto found = parts.blobs.find(content);
     return found && *found;
   };
-  cutter.set_cuts(tensors.cuts_of(cutter.extent_index(), cutter.extent(), *file.source, is_stored));
+  const KnownCuts known = {.is_stored = is_stored,
+                           .is_taken_over = is_unchanged_block(file, cutter)};
+  cutter.set_cuts(tensors.cuts_of(cutter.extent_index(), cutter.extent(), *file.source, known));
 }
 
 Result<bool> Ingest::Impl::take_over_previous(const IngestFile& file, chunk::Cutter& cutter,
@@ -220,6 +233,7 @@ std::vector<BlockToEncode> Ingest::Impl::cut_window(const IngestFile& file, chun
     blocks.push_back({.block = block,
                       .raw = rest.first(static_cast<std::size_t>(block.length_bytes)),
                       .base = base.blob,
+                      .base_dtype = base.dtype,
                       .base_offset_bytes = base.offset_bytes});
     cutter.advance(block.length_bytes);
   }

@@ -62,7 +62,8 @@ bool are_stored(const std::vector<PlannedPiece>& pieces, const Extent& extent,
     if (piece.base == store::BlobId::none) continue;
     if (!source.read_at(offset_bytes, raw)) return false;
     of_base.resize(raw.size());
-    const BaseTensor block{.block_bytes = chunk::kBlockBytes, .blobs = {piece.base}};
+    const BaseTensor block{
+        .block_bytes = chunk::kBlockBytes, .blobs = {piece.base}, .dtype = extent.dtype};
     const bool found =
         is_stored(content_id(raw)) ||
         (finder.read(block, piece.base_offset_bytes, of_base) && std::ranges::equal(raw, of_base));

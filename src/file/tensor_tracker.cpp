@@ -1,6 +1,9 @@
 #include "tensor_tracker.h"
 
 #include <algorithm>
+#include <utility>
+
+#include "weightfs/hash/content_id.h"
 
 namespace weightfs::file {
 
@@ -8,6 +11,7 @@ bool TensorTracker::begin_file(const Layout& layout) {
   tensors_.clear();
   under_way_.clear();
   plan_.clear();
+  search_.reset();
   for (const Tensor& tensor : layout.tensors) tensors_.try_emplace(tensor.offset_bytes, &tensor);
   return std::ranges::any_of(layout.extents,
                              [](const Extent& extent) { return is_float(extent.dtype); });
@@ -20,36 +24,66 @@ const Tensor* TensorTracker::tensor_at(std::uint64_t offset_bytes) const {
 
 std::vector<std::uint64_t> TensorTracker::cuts_of(std::size_t extent_index, const Extent& extent,
                                                   const ByteSource& source,
-                                                  const IsStored& is_stored) {
+                                                  const KnownCuts& known) {
   planned_extent_ = extent_index;
-  plan_.clear();
-  const Tensor* tensor = tensor_at(extent.offset_bytes);
-  if (tensor == nullptr || !is_float(extent.dtype)) return {};
-  plan_ = plan_resized_tensor(finder_, extent, *tensor, source, is_stored);
+  search_.reset();
+  plan_ = plan(extent, source, known);
   std::vector<std::uint64_t> cuts;
   cuts.reserve(plan_.size());
   for (const PlannedPiece& piece : plan_) cuts.push_back(extent.offset_bytes + piece.end_bytes);
   return cuts;
 }
 
+std::vector<PlannedPiece> TensorTracker::plan(const Extent& extent, const ByteSource& source,
+                                              const KnownCuts& known) {
+  if (!is_float(extent.dtype)) return {};
+  plan_dtype_ = extent.dtype;
+  if (const Tensor* tensor = tensor_at(extent.offset_bytes)) {
+    auto resized = plan_resized_tensor(finder_, extent, *tensor, source, known.is_stored);
+    if (!resized.empty()) return resized;
+  }
+  if (known.is_taken_over) return {};
+  search_ = search(extent, source);
+  if (!search_->base || search_->base->dtype == extent.dtype) return {};
+  plan_dtype_ = search_->base->dtype;
+  const BaseTensor base = *std::exchange(search_->base, std::nullopt);
+  ByteVector first(
+      static_cast<std::size_t>(std::min(chunk::tensor_block_bytes(extent), extent.length_bytes)));
+  if (!source.read_at(extent.offset_bytes, first)) return {};
+  if (known.is_stored(content_id(first))) return {};  // it is there, cut as most are
+  return pieces_of_source(base, extent);
+}
+
+TensorTracker::Search TensorTracker::search(const Extent& extent, const ByteSource& source) const {
+  Search result;
+  result.sketch = finder_.sketch(extent, tensor_at(extent.offset_bytes), source);
+  if (!result.sketch) return result;
+  result.base =
+      finder_.find(*result.sketch, extent, chunk::tensor_block_bytes(extent), source, tier_);
+  return result;
+}
+
 BlockBase TensorTracker::planned_base_of(const chunk::Block& block, const Extent& extent) const {
   const std::uint64_t end_bytes = block.offset_bytes + block.length_bytes - extent.offset_bytes;
   const auto piece = std::ranges::lower_bound(plan_, end_bytes, {}, &PlannedPiece::end_bytes);
   if (piece == plan_.end() || piece->end_bytes != end_bytes) return {};
-  return {.blob = piece->base, .offset_bytes = piece->base_offset_bytes};
+  return {.blob = piece->base, .dtype = plan_dtype_, .offset_bytes = piece->base_offset_bytes};
 }
 
 TensorTracker::Progress* TensorTracker::begin(const chunk::Block& block, const Extent& extent,
                                               const ByteSource& source) {
   if (block.offset_bytes != extent.offset_bytes) return nullptr;  // it began with a known block
-  const auto sketch = finder_.sketch(extent, tensor_at(extent.offset_bytes), source);
-  if (!sketch) return nullptr;
+  const bool searched = search_ && block.extent_index == planned_extent_;
+  Search found = searched ? std::move(*search_) : search(extent, source);
+  search_.reset();
+  if (!found.sketch) return nullptr;
   Progress progress;
-  progress.sketch = *sketch;
+  progress.sketch = *found.sketch;
   progress.begin_bytes = progress.noted_bytes = extent.offset_bytes;
   progress.end_bytes = extent.offset_bytes + extent.length_bytes;
   progress.block_bytes = chunk::tensor_block_bytes(extent);
-  progress.base = finder_.find(*sketch, extent, progress.block_bytes, source, tier_);
+  // One of another dtype would have set the cuts.
+  if (found.base && found.base->dtype == extent.dtype) progress.base = std::move(found.base);
   return &under_way_.insert_or_assign(block.extent_index, std::move(progress)).first->second;
 }
 
@@ -66,7 +100,7 @@ BlockBase TensorTracker::base_of(const chunk::Block& block, const Extent& extent
   const std::uint64_t index = (block.offset_bytes - progress->begin_bytes) / progress->block_bytes;
   const std::vector<store::BlobId>& blobs = progress->base->blobs;
   if (index >= blobs.size()) return {};
-  return {.blob = blobs[static_cast<std::size_t>(index)]};
+  return {.blob = blobs[static_cast<std::size_t>(index)], .dtype = extent.dtype};
 }
 
 std::optional<BaseFinder::Candidate> TensorTracker::note_entry(const chunk::Block& block,

@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "block_encoder.h"
+#include "derived_tensor.h"
 #include "resized_tensor.h"
 #include "weightfs/file/base_finder.h"
 
@@ -17,7 +18,15 @@ namespace weightfs::file {
 // What may predict a block.
 struct BlockBase {
   store::BlobId blob = store::BlobId::none;
-  std::size_t offset_bytes = 0;  // where the block may lie in a longer one
+  Dtype dtype = Dtype::opaque;
+  std::size_t offset_bytes = 0;  // where the block, or its source, may lie in a longer one
+};
+
+// What the store holds of the bytes that are to be cut.
+struct KnownCuts {
+  IsStored is_stored;
+  // Whether the extent's first block, cut as those of most tensors, is taken over from before.
+  bool is_taken_over = false;
 };
 
 class TensorTracker {
@@ -27,9 +36,10 @@ class TensorTracker {
   // Answers whether the file has tensors for which a base will be looked for.
   bool begin_file(const Layout& layout);
   // Where to cut the extent, by offsets in the file, when its first block is next: along an earlier
-  // tensor of which it has the rows, and some more or less. Empty for most.
+  // tensor of which it has the rows, and some more or less, or of which it is a cast. Empty for
+  // most.
   std::vector<std::uint64_t> cuts_of(std::size_t extent_index, const Extent& extent,
-                                     const ByteSource& source, const IsStored& is_stored);
+                                     const ByteSource& source, const KnownCuts& known);
   // The block of a stored tensor that may predict this one. Looks for the base when it is asked for
   // the first block of an extent.
   BlockBase base_of(const chunk::Block& block, const Extent& extent, const ByteSource& source);
@@ -50,7 +60,15 @@ class TensorTracker {
     std::size_t new_count = 0;
     std::size_t whole_count = 0;
   };
+  // What was found out of an extent before its first block.
+  struct Search {
+    std::optional<similar::TensorSketch> sketch;
+    std::optional<BaseTensor> base;
+  };
   const Tensor* tensor_at(std::uint64_t offset_bytes) const;
+  Search search(const Extent& extent, const ByteSource& source) const;
+  std::vector<PlannedPiece> plan(const Extent& extent, const ByteSource& source,
+                                 const KnownCuts& known);
   BlockBase planned_base_of(const chunk::Block& block, const Extent& extent) const;
   Progress* begin(const chunk::Block& block, const Extent& extent, const ByteSource& source);
 
@@ -59,7 +77,9 @@ class TensorTracker {
   std::map<std::uint64_t, const Tensor*> tensors_;  // of the file, by offset
   std::map<std::size_t, Progress> under_way_;       // by extent
   std::size_t planned_extent_ = 0;
-  std::vector<PlannedPiece> plan_;  // of that extent; empty where it is cut as others
+  std::vector<PlannedPiece> plan_;    // of that extent; empty where it is cut as others
+  Dtype plan_dtype_ = Dtype::opaque;  // of the tensor along which it is cut
+  std::optional<Search> search_;      // of that extent, if there was one
 };
 
 }  // namespace weightfs::file

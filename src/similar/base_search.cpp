@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "weightfs/codec/derivation.h"
+
 namespace weightfs::similar {
 namespace {
 
@@ -45,7 +47,21 @@ double ratio_of(ByteSpan raw, const codec::EncodeOptions& options, codec::Scratc
 }
 
 bool is_possible(const Candidate& candidate, const NewTensor& tensor) {
-  return candidate.dtype == tensor.dtype && candidate.length_bytes == tensor.length_bytes;
+  if (candidate.dtype == tensor.dtype) return candidate.length_bytes == tensor.length_bytes;
+  return codec::is_derivable(candidate.dtype, tensor.dtype) &&
+         candidate.length_bytes ==
+             codec::source_bytes(candidate.dtype, tensor.dtype, tensor.length_bytes);
+}
+
+// Where the same elements lie in a tensor of another dtype.
+Pieces pieces_of_source(Dtype from, Dtype to, const Pieces& pieces) {
+  if (from == to) return pieces;
+  Pieces source;
+  source.piece_bytes = static_cast<std::size_t>(codec::source_bytes(from, to, pieces.piece_bytes));
+  for (const std::uint64_t offset : pieces.offsets) {
+    source.offsets.push_back(codec::source_bytes(from, to, offset));
+  }
+  return source;
 }
 
 }  // namespace
@@ -63,18 +79,23 @@ Result<std::optional<BaseChoice>> choose_base(const NewTensor& tensor,
   BaseChoice best{.id = 0, .ratio = 1, .alone_ratio = ratio_of(sample, encode, scratch)};
   best.ratio = best.alone_ratio * (1 - options.least_saving);
   bool found = false;
-  ByteVector base(sample.size());
-  encode.base = base;
-  encode.base_dtype = tensor.dtype;
+  ByteVector base;
   for (const Candidate& candidate :
        candidates.first(std::min(candidates.size(), options.max_tried))) {
     const ReadTensor read = [&](std::uint64_t offset, MutableByteSpan out) {
       return read_stored(candidate.id, offset, out);
     };
-    if (!is_possible(candidate, tensor) || !read_pieces(read, pieces, base)) continue;
+    if (!is_possible(candidate, tensor)) continue;
+    const Pieces base_pieces = pieces_of_source(candidate.dtype, tensor.dtype, pieces);
+    base.resize(base_pieces.total_bytes());
+    if (!read_pieces(read, base_pieces, base)) continue;
+    encode.base = base;
+    encode.base_dtype = candidate.dtype;
     const double ratio = ratio_of(sample, encode, scratch);
-    if (ratio >= best.ratio) continue;
+    const bool same_dtype = candidate.dtype == tensor.dtype;
+    if (ratio >= best.ratio * (same_dtype ? 1 : 1 - options.least_saving_of_source)) continue;
     best.id = candidate.id;
+    best.dtype = candidate.dtype;
     best.ratio = ratio;
     found = true;
   }

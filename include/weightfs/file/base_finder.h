@@ -21,6 +21,7 @@ namespace weightfs::file {
 struct BaseTensor {
   std::uint64_t block_bytes = 0;
   std::vector<store::BlobId> blobs;
+  Dtype dtype = Dtype::opaque;
 };
 
 // A stored tensor of the same name and dtype as another, with as long rows and more or fewer of
@@ -38,7 +39,9 @@ class BaseFinder {
   // it, or can't be read. `tensor` names it and may be null.
   std::optional<similar::TensorSketch> sketch(const Extent& extent, const Tensor* tensor,
                                               const ByteSource& source) const;
-  // The base that saves most, if one saves enough.
+  // The base that saves most, if one saves enough. It has the extent's dtype and is cut as that is,
+  // or it has a dtype of which the extent's is a function (codec/derivation.h) and has as many
+  // elements.
   std::optional<BaseTensor> find(const similar::TensorSketch& sketch, const Extent& extent,
                                  std::uint64_t block_bytes, const ByteSource& source,
                                  codec::Tier tier);

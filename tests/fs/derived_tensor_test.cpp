@@ -1,0 +1,222 @@
+// Tensors that are casts of stored ones, through the whole write path.
+#include <gtest/gtest.h>
+
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <random>
+
+#include "harness.h"
+#include "weightfs/store/blob_store.h"
+
+namespace weightfs::fs {
+namespace {
+
+using Values = std::vector<float>;
+
+constexpr std::size_t kColumns = 768;
+
+Values random_values(std::size_t count, unsigned seed) {
+  std::mt19937 random(seed);
+  std::normal_distribution<float> normal(0, 0.02F);
+  Values values(count);
+  for (float& value : values) value = normal(random);
+  return values;
+}
+
+void train(Values& values, float step, unsigned seed) {
+  std::mt19937 random(seed);
+  std::normal_distribution<float> normal(0, step);
+  for (float& value : values) value += normal(random);
+}
+
+template <class T>
+std::string text_of_values(const std::vector<T>& values) {
+  return std::string(text_of(bytes_of_elements(std::span<const T>(values))));
+}
+
+std::string rounded_to_bf16(const Values& values) {
+  std::vector<std::uint16_t> rounded;
+  for (const float value : values) {
+    const auto bits = std::bit_cast<std::uint32_t>(value);
+    const std::uint32_t rest = bits & 0xFFFF;
+    const bool up = rest > 0x8000 || (rest == 0x8000 && (bits >> 16) % 2 == 1);
+    rounded.push_back(static_cast<std::uint16_t>((bits >> 16) + (up ? 1 : 0)));
+  }
+  return text_of_values(rounded);
+}
+
+std::string truncated_to_bf16(const Values& values) {
+  std::vector<std::uint16_t> truncated;
+  for (const float value : values)
+    truncated.push_back(static_cast<std::uint16_t>(std::bit_cast<std::uint32_t>(value) >> 16));
+  return text_of_values(truncated);
+}
+
+// Values that are normal in half precision, as weights are.
+std::string rounded_to_f16(const Values& values) {
+  std::vector<std::uint16_t> rounded;
+  for (const float value : values) {
+    const float magnitude = std::abs(value);
+    int exponent = 0;
+    (void)std::frexp(magnitude, &exponent);
+    exponent = std::max(exponent, -13);
+    const auto steps = static_cast<int>(std::nearbyint(std::ldexp(magnitude, 11 - exponent)));
+    const int bits = exponent == -13 ? steps : ((exponent + 13) << 10) + steps;
+    rounded.push_back(static_cast<std::uint16_t>((std::signbit(value) ? 0x8000 : 0) | bits));
+  }
+  return text_of_values(rounded);
+}
+
+// A safetensors file with one tensor.
+std::string model_of(const std::string& name, const std::string& dtype, const std::string& bytes,
+                     std::size_t elements) {
+  std::string header = "{\"" + name + R"(":{"dtype":")" + dtype + R"(","shape":[)" +
+                       std::to_string(elements / kColumns) + "," + std::to_string(kColumns) +
+                       "],\"data_offsets\":[0," + std::to_string(bytes.size()) + "]}}";
+  header.resize((header.size() + 7) / 8 * 8, ' ');
+  std::string file(8, '\0');
+  for (int i = 0; i < 8; ++i) file[i] = static_cast<char>(header.size() >> (8 * i));
+  return file + header + bytes;
+}
+
+class DerivedTensor : public ::testing::Test {
+ protected:
+  std::uint64_t stored_bytes() {
+    must(fs_->sync_all());
+    std::uint64_t bytes = 0;
+    must(fs_->blobs().for_each(store::BlobId::none, [&](const store::BlobRecord& blob) {
+      bytes += blob.encoded_bytes;
+      return true;
+    }));
+    return bytes;
+  }
+  // What the file `name` adds to the store, as a part of its own size; it is read back.
+  double cost_of(const std::string& name, const std::string& content) {
+    const std::uint64_t before = stored_bytes();
+    fs_.make_file(name, content);
+    const std::uint64_t after = stored_bytes();
+    expect_content(name, content);
+    return static_cast<double>(after - before) / static_cast<double>(content.size());
+  }
+  void expect_content(const std::string& name, const std::string& content) {
+    EXPECT_TRUE(fs_.read_all(must(fs_->lookup(kRootInode, name)).inode) == content) << name;
+  }
+  void remove(const std::string& name) {
+    const InodeNumber inode = must(fs_->lookup(kRootInode, name)).inode;
+    must(fs_->unlink(kRootInode, name));
+    fs_->forget(inode, 100);
+    must(fs_->collect_garbage(/*dry_run=*/false));
+  }
+  std::string master() const { return model_of("w", "F32", text_of_values(values_), kCount); }
+  std::string bf16(const std::string& name = "w") const {
+    return model_of(name, "BF16", rounded_to_bf16(values_), kCount);
+  }
+
+  static constexpr std::size_t kCount = 1001 * kColumns;  // no whole number of blocks
+  Harness fs_;
+  Values values_ = random_values(kCount, 1);
+};
+
+TEST_F(DerivedTensor, TakesNextToNothingAsACast) {
+  EXPECT_GT(cost_of("master", master()), 0.7);
+  EXPECT_LT(cost_of("bf16", bf16()), 0.002);
+  EXPECT_LT(cost_of("renamed", bf16("another.name")), 0.001);
+  EXPECT_LT(cost_of("f16", model_of("w", "F16", rounded_to_f16(values_), kCount)), 0.002);
+  EXPECT_LT(cost_of("truncated", model_of("w", "BF16", truncated_to_bf16(values_), kCount)), 0.002);
+  fs_.reopen();
+  expect_content("master", master());
+  expect_content("bf16", bf16());
+  expect_content("f16", model_of("w", "F16", rounded_to_f16(values_), kCount));
+}
+
+TEST_F(DerivedTensor, OutlivesItsSource) {
+  cost_of("master", master());
+  cost_of("bf16", bf16());
+  remove("master");
+  fs_.reopen();
+  expect_content("bf16", bf16());
+  remove("bf16");
+  EXPECT_EQ(stored_bytes(), 0u);  // nothing counts the source any more
+}
+
+// Values that something changed, NaNs and infinities are exceptions.
+TEST_F(DerivedTensor, KeepsWhatDiffers) {
+  cost_of("master", master());
+  std::string content = bf16();
+  for (std::size_t i = 0; i < 20; ++i) {
+    const std::uint16_t special = i % 3 == 0 ? 0xFFFF : i % 3 == 1 ? 0x7F80 : 0x8000;
+    std::memcpy(&content[content.size() - 2 - i * 70000], &special, 2);
+  }
+  EXPECT_LT(cost_of("changed", content), 0.02);
+}
+
+TEST_F(DerivedTensor, IsTheBaseOfItsFineTune) {
+  cost_of("master", master());
+  const double alone =
+      cost_of("other", model_of("w", "BF16", rounded_to_bf16(random_values(kCount, 9)), kCount));
+  remove("other");
+  Values tuned = values_;
+  train(tuned, 0.0001F, 2);
+  const double cost = cost_of("tuned", model_of("w", "BF16", rounded_to_bf16(tuned), kCount));
+  EXPECT_LT(cost, 0.6 * alone);
+}
+
+// The other way round: only the lower halves are stored.
+TEST_F(DerivedTensor, TakesTheLowerBitsOfAMasterOfWhatIsStored) {
+  cost_of("bf16", bf16());
+  EXPECT_LT(cost_of("master", master()), 0.53);
+  remove("bf16");
+  fs_.reopen();
+  expect_content("master", master());
+}
+
+// fp32 files that were saved from bf16 or fp16.
+TEST_F(DerivedTensor, TakesNothingForAWidenedCopy) {
+  std::vector<std::uint32_t> widened;
+  const std::string rounded = rounded_to_bf16(values_);
+  for (std::size_t at = 0; at < rounded.size(); at += 2) {
+    std::uint16_t value = 0;
+    std::memcpy(&value, &rounded[at], 2);
+    widened.push_back(std::uint32_t{value} << 16);
+  }
+  cost_of("bf16", bf16());
+  EXPECT_LT(cost_of("fp32", model_of("w", "F32", text_of_values(widened), kCount)), 0.001);
+}
+
+TEST_F(DerivedTensor, IsEditedInPlace) {
+  cost_of("master", master());
+  std::string content = bf16();
+  cost_of("bf16", content);
+  const InodeNumber file = must(fs_->lookup(kRootInode, "bf16")).inode;
+  const std::uint64_t before = stored_bytes();
+  const Handle handle = must(fs_->open_file(file, O_RDWR));
+  for (const std::size_t offset : {200u, 100'000u, 1'000'000u}) {
+    const std::string edit = random_text(500, offset);
+    must(fs_->write(handle, offset, bytes_of(edit)));
+    content.replace(offset, edit.size(), edit);
+  }
+  fs_->release(handle);
+  EXPECT_LT(stored_bytes() - before, content.size() / 20);
+  fs_.reopen();
+  expect_content("bf16", content);
+}
+
+TEST_F(DerivedTensor, IsFoundWhereBothAreWrittenTogether) {
+  fs_.make_file("master", master());
+  fs_.make_file("bf16", bf16());
+  const std::uint64_t both = stored_bytes();
+  expect_content("bf16", bf16());
+  expect_content("master", master());
+  EXPECT_LT(both, master().size() / 10 * 9);
+}
+
+TEST_F(DerivedTensor, OfAnotherModelIsStoredWhole) {
+  cost_of("master", master());
+  EXPECT_GT(
+      cost_of("other", model_of("w", "BF16", rounded_to_bf16(random_values(kCount, 3)), kCount)),
+      0.6);
+}
+
+}  // namespace
+}  // namespace weightfs::fs

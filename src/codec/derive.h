@@ -33,4 +33,12 @@ void round_to_f16(ByteSpan f32, MutableByteSpan f16);
 void widen_bf16(ByteSpan bf16, MutableByteSpan f32);
 void widen_f16(ByteSpan f16, MutableByteSpan f32);
 
+// Rows of values to ggml's blocks, as its reference quantization does.
+void quantize_f32_to_q8_0(ByteSpan f32, MutableByteSpan q8_0);
+void quantize_bf16_to_q8_0(ByteSpan bf16, MutableByteSpan q8_0);
+void quantize_f16_to_q8_0(ByteSpan f16, MutableByteSpan q8_0);
+void quantize_f32_to_q4_0(ByteSpan f32, MutableByteSpan q4_0);
+void quantize_bf16_to_q4_0(ByteSpan bf16, MutableByteSpan q4_0);
+void quantize_f16_to_q4_0(ByteSpan f16, MutableByteSpan q4_0);
+
 }  // namespace weightfs::codec

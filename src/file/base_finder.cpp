@@ -34,6 +34,27 @@ bool add_samples(similar::SketchBuilder& builder, const Extent& extent, const By
   return true;
 }
 
+// The sketch of what ggml's blocks stand for, as floats: it can only be compared.
+std::optional<similar::TensorSketch> sketch_of_quantized(const Extent& extent,
+                                                         const ByteSource& source) {
+  const DtypeLayout layout = dtype_layout(extent.dtype);
+  similar::SketchBuilder builder(
+      {.name = {},
+       .dtype = Dtype::f32,
+       .shape = {},
+       .length_bytes = codec::source_bytes(Dtype::f32, extent.dtype, extent.length_bytes)});
+  ByteVector unit(layout.unit_bytes);
+  for (std::size_t i = 0; i < similar::kSketchSamples; ++i) {
+    const std::uint64_t offset = builder.sample_offset_bytes(i);
+    const std::uint64_t element = offset / sizeof(float);
+    const std::uint64_t unit_offset = element / layout.unit_elements * layout.unit_bytes;
+    if (!source.read_at(extent.offset_bytes + unit_offset, unit)) return std::nullopt;
+    const float value = codec::dequantized(extent.dtype, unit, element % layout.unit_elements);
+    builder.add(offset, std::as_bytes(std::span(&value, 1)));
+  }
+  return builder.finish();
+}
+
 }  // namespace
 
 Result<std::unique_ptr<BaseFinder>> BaseFinder::open(tree::Tree& tree, BlockCache& cache) {
@@ -48,7 +69,9 @@ Result<std::unique_ptr<BaseFinder>> BaseFinder::open(tree::Tree& tree, BlockCach
 
 std::optional<similar::TensorSketch> BaseFinder::sketch(const Extent& extent, const Tensor* tensor,
                                                         const ByteSource& source) const {
-  if (!is_float(extent.dtype) || extent.length_bytes < kSmallestTensorBytes) return std::nullopt;
+  if (extent.length_bytes < kSmallestTensorBytes) return std::nullopt;
+  if (codec::is_derivable_quantization(extent.dtype)) return sketch_of_quantized(extent, source);
+  if (!is_float(extent.dtype)) return std::nullopt;
   similar::TensorDescription description;
   description.dtype = extent.dtype;
   description.length_bytes = extent.length_bytes;
@@ -64,7 +87,8 @@ std::optional<similar::TensorSketch> BaseFinder::sketch(const Extent& extent, co
 std::optional<BaseTensor> BaseFinder::find(const similar::TensorSketch& sketch,
                                            const Extent& extent, std::uint64_t block_bytes,
                                            const ByteSource& source, codec::Tier tier) {
-  std::vector<similar::Candidate> candidates = index_.candidates(sketch);
+  std::vector<similar::Candidate> candidates;
+  if (is_float(extent.dtype)) candidates = index_.candidates(sketch);
   for (const similar::Candidate& other : index_.candidates(sketch, {.same_layout = false})) {
     if (codec::is_derivable(other.dtype, extent.dtype)) candidates.push_back(other);
   }

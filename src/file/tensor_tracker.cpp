@@ -3,9 +3,18 @@
 #include <algorithm>
 #include <utility>
 
+#include "weightfs/codec/derivation.h"
 #include "weightfs/hash/content_id.h"
 
 namespace weightfs::file {
+
+namespace {
+
+bool may_have_base(Dtype dtype) {
+  return is_float(dtype) || codec::is_derivable_quantization(dtype);
+}
+
+}  // namespace
 
 bool TensorTracker::begin_file(const Layout& layout) {
   tensors_.clear();
@@ -14,7 +23,7 @@ bool TensorTracker::begin_file(const Layout& layout) {
   search_.reset();
   for (const Tensor& tensor : layout.tensors) tensors_.try_emplace(tensor.offset_bytes, &tensor);
   return std::ranges::any_of(layout.extents,
-                             [](const Extent& extent) { return is_float(extent.dtype); });
+                             [](const Extent& extent) { return may_have_base(extent.dtype); });
 }
 
 const Tensor* TensorTracker::tensor_at(std::uint64_t offset_bytes) const {
@@ -36,9 +45,10 @@ std::vector<std::uint64_t> TensorTracker::cuts_of(std::size_t extent_index, cons
 
 std::vector<PlannedPiece> TensorTracker::plan(const Extent& extent, const ByteSource& source,
                                               const KnownCuts& known) {
-  if (!is_float(extent.dtype)) return {};
+  if (!may_have_base(extent.dtype)) return {};
   plan_dtype_ = extent.dtype;
-  if (const Tensor* tensor = tensor_at(extent.offset_bytes)) {
+  const Tensor* tensor = tensor_at(extent.offset_bytes);
+  if (tensor != nullptr && is_float(extent.dtype)) {
     auto resized = plan_resized_tensor(finder_, extent, *tensor, source, known.is_stored);
     if (!resized.empty()) return resized;
   }
@@ -89,10 +99,10 @@ TensorTracker::Progress* TensorTracker::begin(const chunk::Block& block, const E
 
 BlockBase TensorTracker::base_of(const chunk::Block& block, const Extent& extent,
                                  const ByteSource& source) {
-  if (!is_float(extent.dtype)) return {};
   if (block.extent_index == planned_extent_ && !plan_.empty()) {
     return planned_base_of(block, extent);
   }
+  if (!is_float(extent.dtype)) return {};
   const auto found = under_way_.find(block.extent_index);
   const Progress* progress =
       found != under_way_.end() ? &found->second : begin(block, extent, source);

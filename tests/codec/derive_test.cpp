@@ -130,6 +130,80 @@ TEST(DeriveF32, WidensEveryValueExactly) {
   }
 }
 
+// As ggml-quants.c has them, for values that it meets; a scale of zero has codes for zero.
+ByteVector reference_q8_0(const std::vector<float>& values) {
+  ByteVector blocks;
+  for (std::size_t at = 0; at < values.size(); at += 32) {
+    float amax = 0;
+    for (std::size_t i = 0; i < 32; ++i) amax = std::max(amax, std::fabs(values[at + i]));
+    const float d = amax / 127;
+    const float id = d != 0 ? 1.0F / d : 0.0F;
+    ByteVector block(2);
+    round_to_f16(std::as_bytes(std::span(&d, 1)), block);
+    for (std::size_t i = 0; i < 32; ++i)
+      block.push_back(static_cast<std::byte>(std::lround(values[at + i] * id)));
+    blocks.insert(blocks.end(), block.begin(), block.end());
+  }
+  return blocks;
+}
+
+ByteVector reference_q4_0(const std::vector<float>& values) {
+  ByteVector blocks;
+  for (std::size_t at = 0; at < values.size(); at += 32) {
+    float amax = 0;
+    float max = 0;
+    for (std::size_t i = 0; i < 32; ++i) {
+      const float value = values[at + i];
+      if (amax >= std::fabs(value)) continue;
+      amax = std::fabs(value);
+      max = value;
+    }
+    const float d = max / -8;
+    const float id = d != 0 ? 1.0F / d : 0.0F;
+    ByteVector block(2);
+    round_to_f16(std::as_bytes(std::span(&d, 1)), block);
+    const auto code = [&](float value) {
+      return std::min(15, static_cast<int>(std::fma(value, id, 8.5F)));
+    };
+    for (std::size_t i = 0; i < 16; ++i)
+      block.push_back(
+          static_cast<std::byte>(code(values[at + i]) | code(values[at + i + 16]) << 4));
+    blocks.insert(blocks.end(), block.begin(), block.end());
+  }
+  return blocks;
+}
+
+TEST(DeriveGgml, GivesWhatTheReferenceGives) {
+  std::mt19937 random(3);
+  std::normal_distribution<float> normal(0, 0.02F);
+  std::vector<float> values(32 * 4000);
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    values[i] = normal(random);
+    if (i / 32 % 10 == 3) values[i] = static_cast<float>(static_cast<int>(random() % 255) - 127);
+    if (i / 32 % 10 == 4) values[i] = 0;
+    if (i / 32 % 10 == 5) values[i] *= 1e-6F;
+    if (i / 32 % 10 == 6) values[i] = random() % 2 == 0 ? 0.25F : -0.25F;
+  }
+  const auto f16 = cast<std::uint16_t>(round_to_f16, values);
+  const auto bf16 = cast<std::uint16_t>(round_to_bf16, values);
+  const auto of_f16 = cast<float>(widen_f16, f16);
+  const auto of_bf16 = cast<float>(widen_bf16, bf16);
+  const auto quantized = [](Cast function, ByteSpan from, std::size_t block_bytes) {
+    ByteVector to(4000 * block_bytes);
+    function(from, to);
+    return to;
+  };
+  const ByteSpan all = std::as_bytes(std::span(values));
+  EXPECT_EQ(quantized(quantize_f32_to_q8_0, all, 34), reference_q8_0(values));
+  EXPECT_EQ(quantized(quantize_f32_to_q4_0, all, 18), reference_q4_0(values));
+  const ByteSpan halves = std::as_bytes(std::span(f16));
+  EXPECT_EQ(quantized(quantize_f16_to_q8_0, halves, 34), reference_q8_0(of_f16));
+  EXPECT_EQ(quantized(quantize_f16_to_q4_0, halves, 18), reference_q4_0(of_f16));
+  const ByteSpan brains = std::as_bytes(std::span(bf16));
+  EXPECT_EQ(quantized(quantize_bf16_to_q8_0, brains, 34), reference_q8_0(of_bf16));
+  EXPECT_EQ(quantized(quantize_bf16_to_q4_0, brains, 18), reference_q4_0(of_bf16));
+}
+
 TEST(Derivations, HaveNumbersOfTheirOwnThatNeverChange) {
   std::set<int> numbers;
   for (const Derivation& derivation : derivations()) {
@@ -143,10 +217,17 @@ TEST(Derivations, HaveNumbersOfTheirOwnThatNeverChange) {
   EXPECT_EQ(derivation_of(3)->apply, &round_to_f16);
   EXPECT_EQ(derivation_of(4)->apply, &widen_bf16);
   EXPECT_EQ(derivation_of(5)->apply, &widen_f16);
+  EXPECT_EQ(derivation_of(16)->apply, &quantize_f32_to_q8_0);
+  EXPECT_EQ(derivation_of(17)->apply, &quantize_bf16_to_q8_0);
+  EXPECT_EQ(derivation_of(18)->apply, &quantize_f16_to_q8_0);
+  EXPECT_EQ(derivation_of(19)->apply, &quantize_f32_to_q4_0);
+  EXPECT_EQ(derivation_of(20)->apply, &quantize_bf16_to_q4_0);
+  EXPECT_EQ(derivation_of(21)->apply, &quantize_f16_to_q4_0);
   EXPECT_EQ(derivation_of(255), nullptr);
   EXPECT_FALSE(is_derivable(Dtype::f32, Dtype::f32));
   EXPECT_EQ(source_bytes(Dtype::f32, Dtype::bf16, 1000), 2000u);
   EXPECT_EQ(source_bytes(Dtype::f16, Dtype::f32, 1000), 500u);
+  EXPECT_EQ(source_bytes(Dtype::f32, Dtype::q8_0, 340), 1280u);
 }
 
 }  // namespace

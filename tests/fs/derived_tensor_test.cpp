@@ -80,6 +80,61 @@ std::string model_of(const std::string& name, const std::string& dtype, const st
   return file + header + bytes;
 }
 
+// As ggml-quants.c quantizes rows: 127 steps of the largest of 32 values, or 8 of it by sign.
+void append_scale(std::string& blocks, float scale) {
+  blocks += rounded_to_f16({scale});
+}
+std::string quantized_to_q8_0(const Values& values) {
+  std::string blocks;
+  for (std::size_t at = 0; at < values.size(); at += 32) {
+    float largest = 0;
+    for (std::size_t i = 0; i < 32; ++i) largest = std::max(largest, std::abs(values[at + i]));
+    const float scale = largest / 127;
+    append_scale(blocks, scale);
+    for (std::size_t i = 0; i < 32; ++i)
+      blocks += static_cast<char>(std::lround(values[at + i] * (1 / scale)));
+  }
+  return blocks;
+}
+std::string quantized_to_q4_0(const Values& values) {
+  std::string blocks;
+  for (std::size_t at = 0; at < values.size(); at += 32) {
+    float largest = 0;
+    for (std::size_t i = 0; i < 32; ++i)
+      if (std::abs(values[at + i]) > std::abs(largest)) largest = values[at + i];
+    const float scale = largest / -8;
+    append_scale(blocks, scale);
+    const auto code = [&](std::size_t i) {
+      return std::min(15, static_cast<int>(std::fma(values[at + i], 1 / scale, 8.5F)));
+    };
+    for (std::size_t i = 0; i < 16; ++i) blocks += static_cast<char>(code(i) | code(i + 16) << 4);
+  }
+  return blocks;
+}
+
+template <class T>
+void append_integer(std::string& text, T value) {
+  text += text_of(bytes_of_elements(std::span<const T>(&value, 1)));
+}
+
+// A GGUF file with one tensor of ggml's type `type`.
+std::string gguf_of(std::uint32_t type, const std::string& bytes, std::size_t elements) {
+  std::string file = "GGUF";
+  append_integer<std::uint32_t>(file, 3);
+  append_integer<std::uint64_t>(file, 1);
+  append_integer<std::uint64_t>(file, 0);
+  const std::string name = "blk.0.ffn_up.weight";
+  append_integer<std::uint64_t>(file, name.size());
+  file += name;
+  append_integer<std::uint32_t>(file, 2);
+  append_integer<std::uint64_t>(file, kColumns);
+  append_integer<std::uint64_t>(file, elements / kColumns);
+  append_integer<std::uint32_t>(file, type);
+  append_integer<std::uint64_t>(file, 0);
+  file.resize((file.size() + 31) / 32 * 32);
+  return file + bytes;
+}
+
 class DerivedTensor : public ::testing::Test {
  protected:
   std::uint64_t stored_bytes() {
@@ -169,6 +224,22 @@ TEST_F(DerivedTensor, TakesTheLowerBitsOfAMasterOfWhatIsStored) {
   remove("bf16");
   fs_.reopen();
   expect_content("master", master());
+}
+
+TEST_F(DerivedTensor, IsAQuantizedOne) {
+  constexpr std::uint32_t kQ8_0 = 8;
+  constexpr std::uint32_t kQ4_0 = 2;
+  cost_of("master", master());
+  const std::string q8_0 = gguf_of(kQ8_0, quantized_to_q8_0(values_), kCount);
+  const std::string q4_0 = gguf_of(kQ4_0, quantized_to_q4_0(values_), kCount);
+  EXPECT_LT(cost_of("q8_0", q8_0), 0.003);
+  EXPECT_LT(cost_of("q4_0", q4_0), 0.003);
+  EXPECT_GT(cost_of("other", gguf_of(kQ8_0, quantized_to_q8_0(random_values(kCount, 8)), kCount)),
+            0.5);
+  remove("master");
+  fs_.reopen();
+  expect_content("q8_0", q8_0);
+  expect_content("q4_0", q4_0);
 }
 
 // fp32 files that were saved from bf16 or fp16.

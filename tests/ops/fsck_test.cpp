@@ -5,9 +5,11 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <bit>
 #include <fstream>
 #include <functional>
 #include <nlohmann/json.hpp>
+#include <random>
 
 #include "model_files.h"
 #include "weightfs/store/blob_store.h"
@@ -94,6 +96,34 @@ TEST_F(Fsck, FindsNothingWrongWithAStoreThatWasUsed) {
   EXPECT_EQ(result.inodes, 4U);
   EXPECT_EQ(result.names, 4U);
   EXPECT_GT(result.checked_bytes, kFileBytes / 2);
+}
+
+// A bf16 tensor that is stored as the upper half of an fp32 one, which has no name any more.
+TEST_F(Fsck, KnowsWhatACastNeeds) {
+  std::mt19937 random(1);
+  std::normal_distribution<float> normal(0, 0.02F);
+  std::vector<float> values(300'000);
+  std::vector<std::uint16_t> upper;
+  for (float& value : values) {
+    value = normal(random);
+    upper.push_back(static_cast<std::uint16_t>(std::bit_cast<std::uint32_t>(value) >> 16));
+  }
+  const std::string cast = safetensors({{"w", "BF16", {300'000}, bytes_of_values(upper)}});
+  store_.open();
+  store_.make_file("master", safetensors({{"w", "F32", {300'000}, bytes_of_values(values)}}));
+  must(store_->sync_all());
+  const fs::InodeNumber file = store_.make_file("cast", cast);
+  must(store_->sync_all());
+  const fs::InodeNumber master = must(store_->lookup(fs::kRootInode, "master")).inode;
+  must(store_->unlink(fs::kRootInode, "master"));
+  store_->forget(master, 2);
+  must(store_->collect_garbage(/*dry_run=*/false));
+  store_.close();
+  const FsckResult result = check();
+  EXPECT_TRUE(result.is_clean()) << all_messages(result);
+  store_.open();
+  EXPECT_TRUE(store_.read_all(file) == cast);
+  store_.close();
 }
 
 TEST_F(Fsck, RefusesAStoreThatIsInUse) {

@@ -4,8 +4,10 @@
 // docs/codecs-derived.md). Thread-safe.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
+#include "weightfs/base/bytes.h"
 #include "weightfs/tensor/dtype.h"
 
 namespace weightfs::codec {
@@ -16,5 +18,11 @@ bool is_derivable(Dtype from, Dtype to);
 // The bytes of dtype `from` that hold as many elements as `length_bytes` (whole units) of dtype
 // `to`.
 std::uint64_t source_bytes(Dtype from, Dtype to, std::uint64_t length_bytes);
+
+// Whether tensors of `dtype` are ggml's blocks that can be made from floats.
+bool is_derivable_quantization(Dtype dtype);
+
+// What value `index` of a block of such a dtype stands for; `block` is one unit.
+float dequantized(Dtype dtype, ByteSpan block, std::size_t index);
 
 }  // namespace weightfs::codec

@@ -35,8 +35,9 @@ class BaseFinder {
  public:
   static Result<std::unique_ptr<BaseFinder>> open(tree::Tree& tree, BlockCache& cache);
 
-  // The sketch of a tensor's extent; nothing for extents that are no floats, too small to be worth
-  // it, or can't be read. `tensor` names it and may be null.
+  // The sketch of a tensor's extent, or of the floats that quantized blocks stand for; nothing for
+  // extents of another dtype, too small to be worth it, or that can't be read. `tensor` names it
+  // and may be null.
   std::optional<similar::TensorSketch> sketch(const Extent& extent, const Tensor* tensor,
                                               const ByteSource& source) const;
   // The base that saves most, if one saves enough. It has the extent's dtype and is cut as that is,

@@ -12,8 +12,8 @@ namespace weightfs::mount {
 void add_daemon_handlers(ControlServer& server, fs::Filesystem& filesystem,
                          std::function<void()> quit);
 
-// What commands ask of a mounted store: "report", "gc", "stat", "tensors", "import" and "export"
-// (weightfs/ops).
+// What commands ask of a mounted store: "report", "gc", "optimize", "stat", "tensors", "import"
+// and "export" (weightfs/ops).
 void add_ops_handlers(ControlServer& server, fs::Filesystem& filesystem);
 
 }  // namespace weightfs::mount

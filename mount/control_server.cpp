@@ -1,5 +1,6 @@
 #include "control_server.h"
 
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -35,6 +36,11 @@ std::string text_of_answer(const json& value) {
 void limit_send_time(int socket) {
   const timeval limit{.tv_sec = kSendTimeoutSeconds, .tv_usec = 0};
   (void)::setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+}
+
+bool is_given_up(int socket) {
+  pollfd state{.fd = socket, .events = POLLRDHUP, .revents = 0};
+  return ::poll(&state, 1, 0) > 0;  // POLLHUP and POLLERR come unasked
 }
 
 }  // namespace
@@ -129,8 +135,9 @@ json ControlServer::answer(const ops::ControlChannel::Message& message,
   const std::function<void(const json&)> progress = [&channel](const json& value) {
     (void)channel.send(text_of_answer({{"progress", value}}));
   };
+  const std::function<bool()> given_up = [&channel] { return is_given_up(channel.fd()); };
   try {
-    const auto result = handler->second({request, message.descriptors, progress});
+    const auto result = handler->second({request, message.descriptors, progress, given_up});
     return result ? json{{"result", *result}} : error_answer(result.error());
   } catch (const std::exception& exception) {  // a member of an unexpected type
     return error_answer({Code::invalid, exception.what()});

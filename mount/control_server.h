@@ -24,6 +24,9 @@ struct ControlRequest {
   const std::vector<UniqueFd>& descriptors;  // what came with it
   // Sends {"progress": ...}; a client that has gone is no reason to stop.
   const std::function<void(const nlohmann::json&)>& progress;
+  // The client has gone, asks no more (ControlClient::give_up), or the daemon ends: for operations
+  // that are worth stopping.
+  const std::function<bool()>& is_given_up;
 };
 
 // Returns the result, a JSON value.

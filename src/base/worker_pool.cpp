@@ -2,12 +2,14 @@
 
 #include <pthread.h>
 
+#include "weightfs/base/priority.h"
+
 namespace weightfs {
 
 WorkerPool::WorkerPool(WorkerPoolOptions options) : queue_capacity_(options.queue_capacity) {
   threads_.reserve(options.thread_count);
   for (std::size_t i = 0; i < options.thread_count; ++i) {
-    threads_.emplace_back([this, name = options.name] { run(name); });
+    threads_.emplace_back([this, options] { run(options); });
   }
 }
 
@@ -39,8 +41,9 @@ bool WorkerPool::try_submit(std::function<void()> task) {
   return true;
 }
 
-void WorkerPool::run(const std::string& name) {
-  pthread_setname_np(pthread_self(), name.substr(0, 15).c_str());
+void WorkerPool::run(const WorkerPoolOptions& options) {
+  pthread_setname_np(pthread_self(), options.name.substr(0, 15).c_str());
+  if (options.only_when_idle) run_only_when_idle();
   for (;;) {
     std::function<void()> task;
     {

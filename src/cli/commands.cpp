@@ -14,6 +14,7 @@ void add_commands(CLI::App& program, Context& context) {
   add_diff_command(program, context);
   add_fsck_command(program, context);
   add_gc_command(program, context);
+  add_optimize_command(program, context);
   add_version_command(program, context);
 }
 

@@ -192,6 +192,10 @@ const std::string& Filesystem::store_path() const {
   return impl_->directory.path();
 }
 
+const FilesystemOptions& Filesystem::options() const {
+  return impl_->options;
+}
+
 Result<Statistics> Filesystem::statistics() {
   struct statvfs status {};
   if (::statvfs(impl_->directory.path().c_str(), &status) != 0) {

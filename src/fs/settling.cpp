@@ -228,6 +228,11 @@ Status Filesystem::sync_all() {
   return sealed;
 }
 
+Status Filesystem::release_space() {
+  const std::lock_guard one(impl_->reap_mutex);
+  return impl_->blobs->release_space();
+}
+
 Result<Filesystem::CollectResult> Filesystem::collect_garbage(bool dry_run) {
   const auto result_of = [](const file::Reaper::Progress& progress) {
     CollectResult result;

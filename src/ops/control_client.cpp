@@ -51,4 +51,8 @@ Result<json> ControlClient::call(const json& request, std::span<const int> descr
   }
 }
 
+void ControlClient::give_up() {
+  ::shutdown(channel_.fd(), SHUT_WR);
+}
+
 }  // namespace weightfs::ops

@@ -30,6 +30,10 @@ class ProgressMeter {
     ++progress_.done_items;
     tell();
   }
+  void add_items(std::uint64_t count) {
+    const std::lock_guard guard(mutex_);
+    progress_.done_items += count;
+  }
   void add_bytes(std::uint64_t bytes) {
     const std::lock_guard guard(mutex_);
     progress_.done_bytes += bytes;

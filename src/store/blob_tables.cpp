@@ -141,6 +141,18 @@ Status replace_blob(kv::WriteTransaction& transaction, const BlobTables& tables,
   return write_blob(transaction, tables, record, blob.encoded);
 }
 
+Result<bool> recode_blob(kv::WriteTransaction& transaction, const BlobTables& tables,
+                         const Recoding& recoding) {
+  const auto existing = read_record_in(transaction, tables, recoding.before.id);
+  const bool is_lost = !existing && (existing.error().code == Code::not_found ||
+                                     existing.error().code == Code::corrupt);
+  if (is_lost) return false;
+  if (!existing) return tl::unexpected(existing.error());
+  if (*existing != recoding.before) return false;
+  WEIGHTFS_TRY(replace_blob(transaction, tables, recoding.after));
+  return true;
+}
+
 Status settle_index(kv::WriteTransaction& transaction, const BlobTables& tables,
                     BlobRecord record) {
   WEIGHTFS_ASSIGN(record.indexed, claim_index(transaction, tables, record));

@@ -36,6 +36,9 @@ Result<std::optional<BlobRecord>> find_record(const kv::ReadTransaction& transac
 Status put_blob(kv::WriteTransaction& transaction, const BlobTables& tables, const NewBlob& blob);
 Status replace_blob(kv::WriteTransaction& transaction, const BlobTables& tables,
                     const NewBlob& blob);
+// Whether the blob was still as `recoding.before` says, and so is replaced.
+Result<bool> recode_blob(kv::WriteTransaction& transaction, const BlobTables& tables,
+                         const Recoding& recoding);
 // For a record that is flagged as indexed: makes the index name it, or takes the flag away where
 // the index names another blob with that content.
 Status settle_index(kv::WriteTransaction& transaction, const BlobTables& tables, BlobRecord record);

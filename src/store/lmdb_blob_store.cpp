@@ -110,6 +110,20 @@ class LmdbBlobStore final : public BlobStore {
   Status put(std::span<const NewBlob> blobs) override { return write(blobs, put_blob); }
   Status replace(std::span<const NewBlob> blobs) override { return write(blobs, replace_blob); }
 
+  Result<std::vector<bool>> recode(std::span<const Recoding> recodings) override {
+    std::vector<bool> replaced(recodings.size());
+    if (recodings.empty()) return replaced;
+    WEIGHTFS_FAULT_POINT("store.recode.before");
+    WEIGHTFS_ASSIGN(kv::WriteTransaction transaction, environment_->begin_write());
+    for (std::size_t i = 0; i < recodings.size(); ++i) {
+      WEIGHTFS_ASSIGN(replaced[i], recode_blob(transaction, tables_, recodings[i]));
+    }
+    WEIGHTFS_FAULT_POINT("store.recode.written");
+    WEIGHTFS_TRY(transaction.commit());
+    WEIGHTFS_FAULT_POINT("store.recode.after");
+    return replaced;
+  }
+
   Status erase(std::span<const BlobId> ids) override {
     while (!ids.empty()) {
       const std::size_t count = std::min(ids.size(), kErasesPerCommit);

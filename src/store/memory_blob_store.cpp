@@ -90,6 +90,16 @@ class MemoryBlobStore final : public BlobStore {
     return {};
   }
 
+  Result<std::vector<bool>> recode(std::span<const Recoding> recodings) override {
+    std::vector<bool> replaced;
+    for (const Recoding& recoding : recodings) {
+      const auto existing = record(recoding.before.id);
+      replaced.push_back(existing && *existing == recoding.before);
+      if (replaced.back()) WEIGHTFS_TRY(replace({&recoding.after, 1}));
+    }
+    return replaced;
+  }
+
   Status erase(std::span<const BlobId> ids) override {
     const std::lock_guard lock(mutex_);
     for (const BlobId id : ids) {

@@ -13,7 +13,7 @@ namespace weightfs::tree {
 
 // Persisted: names are never changed or reused.
 struct Tables {
-  kv::Table super;          // text -> value; "counters"
+  kv::Table super;          // text -> value; "counters", "optimized.TIER"
   kv::Table inodes;         // inode -> InodeRecord
   kv::Table entries;        // parent, name -> EntryRecord
   kv::Table cookies;        // parent, cookie -> CookieRecord

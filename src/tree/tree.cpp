@@ -10,6 +10,10 @@ namespace {
 
 constexpr std::string_view kCountersKey = "counters";
 
+std::string optimized_key(std::string_view tier) {
+  return "optimized." + std::string(tier);
+}
+
 std::string serialize_counters(const Counters& counters) {
   ByteWriter out;
   out.u64(counters.next_inode);
@@ -190,6 +194,18 @@ Result<Counters> Tree::counters() const {
   return parse_counters(*found);
 }
 
+Result<store::BlobId> Tree::optimized_until(std::string_view tier) const {
+  WEIGHTFS_ASSIGN(const std::optional<std::string> found,
+                  impl_->buffered->get(impl_->tables.super, optimized_key(tier)));
+  if (!found) return store::BlobId::none;
+  ByteReader in(bytes_of(*found));
+  const auto id = static_cast<store::BlobId>(in.u64());
+  if (in.failed() || !in.at_end()) {
+    return fail(Code::corrupt, "the store's note of how far it is optimized is damaged");
+  }
+  return id;
+}
+
 void Tree::apply(Change&& change) {
   if (!change.empty()) impl_->buffered->apply(std::move(change.batch_));
 }
@@ -206,6 +222,12 @@ Result<kv::EnvironmentStats> Tree::stats() const {
 
 void Change::put_counters(const Counters& counters) {
   batch_.put(tree_->impl_->tables.super, std::string(kCountersKey), serialize_counters(counters));
+}
+
+void Change::put_optimized_until(std::string_view tier, store::BlobId id) {
+  ByteWriter out;
+  out.u64(store::number(id));
+  batch_.put(tree_->impl_->tables.super, optimized_key(tier), std::string(text_of(out.view())));
 }
 
 }  // namespace weightfs::tree

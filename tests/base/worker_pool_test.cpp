@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <pthread.h>
+#include <sched.h>
 
 #include <atomic>
 #include <latch>
@@ -19,6 +20,21 @@ TEST(WorkerPool, RunsEveryTaskBeforeItsDestructorReturns) {
     for (int i = 0; i < 1000; ++i) pool.submit([&count] { ++count; });
   }
   EXPECT_EQ(count, 1000);
+}
+
+TEST(WorkerPool, LetsOthersFirstWhereItIsAskedTo) {
+  int policy = -1;
+  int own_policy = -1;
+  {
+    WorkerPool pool({.thread_count = 1, .only_when_idle = true});
+    pool.submit([&policy] { policy = ::sched_getscheduler(0); });
+  }
+  {
+    WorkerPool pool({.thread_count = 1});
+    pool.submit([&own_policy] { own_policy = ::sched_getscheduler(0); });
+  }
+  EXPECT_EQ(policy, SCHED_IDLE);
+  EXPECT_NE(own_policy, SCHED_IDLE);
 }
 
 TEST(WorkerPool, RunsTasksAtTheSameTime) {

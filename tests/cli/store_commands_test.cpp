@@ -85,6 +85,22 @@ TEST_P(StoreCommands, FailWithOneLineAndGoOnWithTheRest) {
   EXPECT_EQ(run_words({"export", store_.store_path() + ":/nowhere", directory_ / "x"}).status, 1);
 }
 
+TEST_P(StoreCommands, OptimizeOnceAndThenHaveNothingToDo) {
+  ASSERT_EQ(run_words({"import", source_, store_.store_path()}).status, 0);
+  const Outcome dry = run_words({"optimize", "--dry-run", "--json", store_.store_path()});
+  ASSERT_EQ(dry.status, 0) << dry.error;
+  EXPECT_TRUE(json::parse(dry.out)["dry_run"]);
+  EXPECT_GT(json::parse(dry.out)["blobs"], 0);
+  const Outcome done = run_words({"optimize", store_.store_path()});
+  ASSERT_EQ(done.status, 0) << done.error;
+  EXPECT_TRUE(done.out.starts_with("recoded ")) << done.out;
+  const Outcome again = run_words({"optimize", store_.store_path()});
+  EXPECT_TRUE(again.out.starts_with("nothing to do")) << again.out;
+  const Outcome anew = run_words({"optimize", "--restart", "--json", store_.store_path()});
+  EXPECT_EQ(json::parse(anew.out)["blobs"], json::parse(dry.out)["blobs"]);
+  EXPECT_EQ(run_words({"optimize", "--tier=fast", store_.store_path()}).status, 2);
+}
+
 TEST_P(StoreCommands, LetFsckRefuseAStoreThatIsInUse) {
   const Outcome outcome = run_words({"fsck", store_.store_path()});
   EXPECT_EQ(outcome.status, GetParam() ? 8 : 0) << outcome.error;

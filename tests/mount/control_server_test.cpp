@@ -27,6 +27,14 @@ class Control : public ::testing::Test {
       ::fstat(request.descriptors.at(0).get(), &status);
       return json(status.st_size);
     });
+    server_.add("wait", [](const ControlRequest& request) -> Result<json> {
+      int rounds = 0;
+      while (!request.is_given_up() && rounds < 1000) {
+        request.progress({{"round", ++rounds}});
+        ::usleep(10'000);
+      }
+      return json{{"rounds", rounds}};
+    });
     server_.add("fail", [](const ControlRequest&) -> Result<json> {
       return fail(Code::no_space, "no room in the store: delete something");
     });
@@ -48,6 +56,14 @@ class Control : public ::testing::Test {
   TemporaryDirectory directory_;
   ControlServer server_;
 };
+
+TEST_F(Control, TellsAnOperationThatItsClientGaveUp) {
+  auto client = ops::ControlClient::connect(store());
+  ASSERT_TRUE(client);
+  const auto result = client->call({{"op", "wait"}}, {}, [&](const json&) { client->give_up(); });
+  ASSERT_TRUE(result);
+  EXPECT_LT((*result)["rounds"], 1000);
+}
 
 TEST_F(Control, AnswersWithProgressAndAResult) {
   auto client = ops::ControlClient::connect(store());

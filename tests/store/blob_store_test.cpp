@@ -194,6 +194,34 @@ TYPED_TEST(BlobStoreConformance, DoesNotReplaceByOtherContentNorWhatIsNotThere) 
   this->expect_loads(sample(1));
 }
 
+TYPED_TEST(BlobStoreConformance, RecodesOnlyWhatIsStillAsItWasRead) {
+  this->put({sample(1, 5000), sample(2, 5000), sample(3, 5000)});
+  std::vector<Sample> smaller;
+  std::vector<Recoding> recodings;
+  for (const std::uint64_t id : {1, 2, 3}) {
+    Sample recoded = sample(id, 5000);
+    recoded.encoded = random_bytes(3000, 90 + id);
+    recoded.record.encoded_bytes = 3000;
+    recoded.record.codec = codec::CodecTag::zstd;
+    smaller.push_back(recoded);
+  }
+  for (const Sample& one : smaller) {
+    recodings.push_back({*this->store->record(one.record.id), one.view()});
+  }
+  Sample healed = sample(2, 5000);
+  healed.encoded = random_bytes(4000, 77);
+  healed.record.encoded_bytes = 4000;
+  ASSERT_TRUE(this->store->replace(views({healed})));
+  this->erase({static_cast<BlobId>(3)});
+  const auto replaced = this->store->recode(recodings);
+  ASSERT_TRUE(replaced);
+  EXPECT_EQ(*replaced, (std::vector<bool>{true, false, false}));
+  this->expect_loads(smaller[0]);
+  this->expect_loads(healed);
+  EXPECT_EQ(this->ids_from(0), (std::vector<std::uint64_t>{1, 2}));
+  EXPECT_TRUE(this->complaints().empty());
+}
+
 TYPED_TEST(BlobStoreConformance, ErasesBlobsAndTheirIndexEntries) {
   this->put({sample(1), sample(2), sample(3)});
   this->erase({static_cast<BlobId>(2), static_cast<BlobId>(77)});

@@ -16,6 +16,7 @@ struct WorkerPoolOptions {
   std::string name = "worker";  // shown by ps -L, at most 15 characters
   std::size_t thread_count = 2;
   std::size_t queue_capacity = 256;  // tasks that wait; submit() blocks above
+  bool only_when_idle = false;       // run_only_when_idle() of base/priority.h, in each thread
 };
 
 // Thread-safe. Tasks must not throw. The destructor finishes what was submitted.
@@ -34,7 +35,7 @@ class WorkerPool {
   std::size_t thread_count() const { return threads_.size(); }
 
  private:
-  void run(const std::string& name);
+  void run(const WorkerPoolOptions& options);
 
   const std::size_t queue_capacity_;
   std::mutex mutex_;  // protects the queue and stopping_; a leaf in the lock order

@@ -43,6 +43,7 @@ void add_gc_command(CLI::App& program, Context& context);
 void add_import_command(CLI::App& program, Context& context);
 void add_inspect_command(CLI::App& program, Context& context);
 void add_mount_command(CLI::App& program, Context& context);
+void add_optimize_command(CLI::App& program, Context& context);
 void add_report_command(CLI::App& program, Context& context);
 void add_stat_command(CLI::App& program, Context& context);
 void add_sync_command(CLI::App& program, Context& context);

@@ -156,11 +156,15 @@ class Filesystem {
   };
   Result<CollectResult> collect_garbage(bool dry_run);
 
+  // Gives the disk back what replaced blobs took; erased ones do so by themselves.
+  Status release_space();
+
   // The parts, for ops/ (report, stat, fsck). Owned by this.
   tree::Tree& tree();
   store::BlobStore& blobs();
   file::BlockCache& cache();
   const std::string& store_path() const;
+  const FilesystemOptions& options() const;
 
   // Puts a whole file in place without staging (import): content from `source`, everything else
   // from the arguments; replaces a regular file of that name. Atomic, and durable at the next

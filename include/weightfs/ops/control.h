@@ -67,6 +67,8 @@ class ControlClient {
   // Sends the request and waits for its result; an error of the daemon comes back as it was there.
   Result<nlohmann::json> call(const nlohmann::json& request, std::span<const int> descriptors = {},
                               const Progress& progress = {});
+  // From `progress` only: tells the daemon to stop where it can, and to answer how far it came.
+  void give_up();
 
  private:
   ControlClient(ControlChannel channel, int daemon_pid)

@@ -35,11 +35,19 @@ struct BlobRecord {
   std::uint32_t owner_uid = 0;  // who wrote these bytes first
   // False for a blob that must not be found by content: another one has the same content id.
   bool indexed = true;
+
+  bool operator==(const BlobRecord&) const = default;
 };
 
 struct NewBlob {
   BlobRecord record;  // record.encoded_bytes == encoded.size()
   ByteSpan encoded;   // borrowed for the call
+};
+
+// Another encoding of a blob that was read as `before`.
+struct Recoding {
+  BlobRecord before;
+  NewBlob after;  // of the same id, content and base
 };
 
 // The encoded bytes of one blob, alive as long as this is. Short-lived: it may hold a transaction.
@@ -91,6 +99,10 @@ class BlobStore {
   // Puts another encoding of the same content under ids that exist (heal, recode). Durable.
   // Code::not_found where there is no such id, Code::invalid for other content: nothing is written.
   virtual Status replace(std::span<const NewBlob> blobs) = 0;
+  // The same for those that are still what they were when they were read; passes over others, which
+  // were erased or healed meanwhile. Answers which were replaced, a place for each. Durable, one
+  // transaction: a crash leaves each blob in the old encoding or each in the new one.
+  virtual Result<std::vector<bool>> recode(std::span<const Recoding> recodings) = 0;
   // Removes blobs and their index entries; ids that are not there are passed over. Durable.
   virtual Status erase(std::span<const BlobId> ids) = 0;
   // Gives the disk back what erased blobs took. One thread at a time; may take a while, and lets

@@ -99,6 +99,8 @@ class Tree {
   Result<std::vector<store::BlobId>> broken_blobs() const;
 
   Result<Counters> counters() const;
+  // How far `weightfs optimize` has come with a tier: blobs up to this id are done.
+  Result<store::BlobId> optimized_until(std::string_view tier) const;
   void apply(Change&& change);
   Status commit();
   std::size_t pending_bytes() const;
@@ -127,6 +129,7 @@ class Change {
   void add_orphan(InodeNumber inode);
   void erase_orphan(InodeNumber inode);
   void put_counters(const Counters& counters);
+  void put_optimized_until(std::string_view tier, store::BlobId id);
 
   void put_recipe(RecipeId id, const RecipeHeader& header);
   void put_recipe_chunk(RecipeId id, std::uint64_t chunk, const std::vector<RecipeEntry>& entries);

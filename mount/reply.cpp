@@ -1,12 +1,15 @@
 #include "reply.h"
 
-#include <limits.h>
 #include <sys/statvfs.h>
 
 #include <algorithm>
+#include <sstream>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "error_number.h"
+#include "weightfs/base/fd.h"
 
 namespace weightfs::mount {
 namespace {
@@ -110,12 +113,21 @@ fs::Caller Reply::caller() const {
   return {.uid = context.uid, .gid = context.gid, .umask = context.umask};
 }
 
+// By /proc/PID/status: libfuse's fuse_req_getgroups() searches a text there that has no end.
 bool Reply::caller_is_in_group(gid_t group) const {
-  if (fuse_req_ctx(request_)->gid == group) return true;
-  std::vector<gid_t> groups(NGROUPS_MAX);
-  const int count = fuse_req_getgroups(request_, NGROUPS_MAX, groups.data());
-  const auto end = groups.begin() + std::clamp(count, 0, NGROUPS_MAX);
-  return std::find(groups.begin(), end, group) != end;
+  const fuse_ctx& context = *fuse_req_ctx(request_);
+  if (context.gid == group) return true;
+  const auto status = read_whole_file("/proc/" + std::to_string(context.pid) + "/status");
+  if (!status) return false;
+  constexpr std::string_view kField = "\nGroups:";
+  const std::size_t at = status->find(kField);
+  if (at == std::string::npos) return false;
+  const std::size_t begin = at + kField.size();
+  std::istringstream groups(status->substr(begin, status->find('\n', begin) - begin));
+  for (gid_t each = 0; groups >> each;) {
+    if (each == group) return true;
+  }
+  return false;
 }
 
 void Reply::error(Code code) {

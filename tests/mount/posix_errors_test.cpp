@@ -190,6 +190,7 @@ TEST_F(PosixErrors, AProgramThatRunsIsNotWritten) {
   while (read_file("/proc/" + std::to_string(child) + "/comm") != "program\n") ::usleep(1000);
   EXPECT_EQ(error_of(::open(program.c_str(), O_WRONLY | O_CLOEXEC)), ETXTBSY);
   EXPECT_EQ(error_of(::open(program.c_str(), O_RDONLY | O_TRUNC | O_CLOEXEC)), ETXTBSY);
+  EXPECT_EQ(read_file(program), read_file("/bin/sleep"));
   EXPECT_EQ(error_of(::truncate(program.c_str(), 123)), ETXTBSY);
   ::kill(child, SIGKILL);
   ::waitpid(child, nullptr, 0);

@@ -63,6 +63,7 @@ Result<std::vector<ArchiveRange>> find_archives(const ByteSource& source) {
     archives.push_back({.begin_bytes = *begin, .end_bytes = end});
     end = *begin;
   }
+  if (archives.empty()) return fail(Code::invalid, "no zip archive ends here");
   std::reverse(archives.begin(), archives.end());
   return archives;
 }

@@ -13,7 +13,7 @@ shift 2
   format_zip format_hdf5 format_onnx
 findings=$build/findings
 passed=0
-failed=0
+failed=""
 
 configure() {
   [ -f "$build/build.ninja" ] || CC=clang-14 CXX=clang++-14 \
@@ -43,9 +43,17 @@ for target in "$@"; do
   if fuzz "$target"; then
     passed=$((passed + 1))
   else
-    failed=$((failed + 1))
-    echo "$target failed: see $findings"
+    failed="$failed $target"
   fi
 done
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+# Where the log is cut to its end, this is what is left of it.
+for target in $failed; do
+  echo "$target failed; its input, in base64 (none: empty):"
+  for finding in "$findings/$target-"*; do
+    [ ! -f "$finding" ] || { echo "$finding" && base64 "$finding" | head -n 20; }
+  done
+done
+# shellcheck disable=SC2086 # names, apart
+set -- $failed
+echo "$passed passed, $# failed"
+[ $# -eq 0 ]

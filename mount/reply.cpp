@@ -63,10 +63,6 @@ class BufferVector {
   std::vector<fuse_bufvec> storage_;
 };
 
-}  // namespace
-
-namespace {
-
 // cp(1) and others write in units of this. A file that is about to be written is best written by
 // the largest request; who reads wants small units where he jumps about.
 blksize_t preferred_io_bytes(const fs::Attributes& attributes) {

@@ -137,13 +137,13 @@ Status Filesystem::Impl::set_live_size(Node& node, std::uint64_t size_bytes) {
     file::set_size(content, size_bytes);
     if (content.recipe_limit_bytes == 0) content.recipe = tree::RecipeId::none;
     // What no crash can bring back may go from the disk at once.
-    const bool committed_needs_it = node.staging && node.staging->was_committed();
-    if (node.staging && committed_needs_it && size_bytes == 0) {
+    const bool can_come_back = node.staging && node.staging->was_committed();
+    if (can_come_back && size_bytes == 0) {
       // What is written next goes elsewhere, so that a crash finds the old content or the new one.
       node.staging.reset();
       content.staging = tree::StagingId::none;
       ++node.epoch;
-    } else if (node.staging && !committed_needs_it) {
+    } else if (node.staging && !can_come_back) {
       const std::uint64_t kept_bytes = content.ranges.empty() ? 0 : size_bytes;
       if (::ftruncate(node.staging->fd(), static_cast<off_t>(kept_bytes)) != 0) {
         log::debug("a staging file kept its size");

@@ -76,18 +76,22 @@ Status Reaper::erase_blobs(Progress& progress) {
 // point it ends, each base is counted for just those deltas that are there for good.
 Result<Reaper::Erasure> Reaper::condemn(const std::vector<store::BlobId>& ids) {
   Erasure erasure;
-  std::vector<store::BlobId> bases;
-  const auto guard = parts_.references.lock();
-  tree::Change change(parts_.tree);
+  std::vector<store::BlobRecord> deltas;
   for (const store::BlobId id : ids) {
     const Result<store::BlobRecord> record = parts_.blobs.record(id);
     if (!record) continue;  // erased before a crash
     erasure.encoded_bytes += record->encoded_bytes;
-    if (record->base == store::BlobId::none) continue;
-    WEIGHTFS_ASSIGN(const tree::Doom doom, parts_.tree.doom_of(id));
+    if (record->base != store::BlobId::none) deltas.push_back(*record);
+  }
+  if (deltas.empty()) return erasure;
+  std::vector<store::BlobId> bases;
+  const auto guard = parts_.references.lock();
+  tree::Change change(parts_.tree);
+  for (const store::BlobRecord& delta : deltas) {
+    WEIGHTFS_ASSIGN(const tree::Doom doom, parts_.tree.doom_of(delta.id));
     if (doom == tree::Doom::condemned) continue;  // before a crash, or a full disk
-    change.condemn_blob(id);
-    bases.push_back(record->base);
+    change.condemn_blob(delta.id);
+    bases.push_back(delta.base);
   }
   WEIGHTFS_TRY(parts_.references.drop_blob_references(change, bases));
   parts_.tree.apply(std::move(change));

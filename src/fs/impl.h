@@ -94,6 +94,8 @@ struct Filesystem::Impl {
   void bound_resident_memory() const;
   // Takes garbage apart, and gives the disk back what it took.
   Result<file::Reaper::Progress> reap();
+  // The same where nobody waits for it: a failure is a line in the log.
+  void reap_unasked();
 
   // sealing.cpp
   void queue_seal(const NodePointer& node, std::chrono::milliseconds delay);

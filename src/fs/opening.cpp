@@ -169,9 +169,7 @@ Status Filesystem::Impl::close() {
   nodes = std::make_unique<NodeTable>(*tree, *staging);
   WEIGHTFS_TRY(remove_orphans());
   WEIGHTFS_TRY(commit_tables());
-  if (const auto reaped = reap(); !reaped) {
-    log::warning("garbage stays for now: {}", reaped.error().message);
-  }
+  reap_unasked();
   ids->save(/*exact=*/true);
   return tree->commit();
 }

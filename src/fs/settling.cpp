@@ -175,6 +175,12 @@ Result<file::Reaper::Progress> Filesystem::Impl::reap() {
   }
 }
 
+void Filesystem::Impl::reap_unasked() {
+  if (const auto reaped = reap(); !reaped) {
+    log::warning("garbage stays for now: {}", reaped.error().message);
+  }
+}
+
 // Blobs are read through a map of the file; what was read counts as this process's memory until it
 // is told not to.
 void Filesystem::Impl::bound_resident_memory() const {
@@ -204,11 +210,7 @@ void Filesystem::Impl::commit_loop() {
     if (Status settled = settle_due_nodes(/*everything=*/false); !settled) {
       log::error("content can't be made durable: {}", settled.error().message);
     }
-    if (commit_tables()) {
-      if (const auto reaped = reap(); !reaped) {
-        log::warning("garbage stays for now: {}", reaped.error().message);
-      }
-    }
+    if (commit_tables()) reap_unasked();
     next = Clock::now() + interval;
   }
 }

@@ -137,7 +137,6 @@ Result<PunchProgress> FreePagePuncher::step() {
     const std::uint64_t size_bytes = (run.end - run.begin) * page_bytes;
     if (size_bytes < kShortestRunBytes) continue;
     WEIGHTFS_TRY(punch(fd, run.begin * page_bytes, size_bytes));
-    progress.punched_bytes += size_bytes;
   }
   punched_until_ = until;
   return progress;

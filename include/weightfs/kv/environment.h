@@ -49,9 +49,8 @@ struct EnvironmentStats {
   std::uint64_t free_bytes = 0;  // pages that later commits may reuse
 };
 
-// What one step of giving free pages back to the disk did.
+// What one step of giving free pages back to the disk left.
 struct PunchProgress {
-  std::uint64_t punched_bytes = 0;
   bool more = false;              // the next step has something to do
   bool waits_for_commit = false;  // or will have, when something was committed or a reader is done
 };

@@ -6,8 +6,8 @@
 #include <cstring>
 #include <random>
 
+#include "../support/safetensors.h"
 #include "harness.h"
-#include "weightfs/store/blob_store.h"
 
 namespace weightfs::fs {
 namespace {
@@ -68,16 +68,9 @@ std::string rounded_to_f16(const Values& values) {
   return text_of_values(rounded);
 }
 
-// A safetensors file with one tensor.
 std::string model_of(const std::string& name, const std::string& dtype, const std::string& bytes,
                      std::size_t elements) {
-  std::string header = "{\"" + name + R"(":{"dtype":")" + dtype + R"(","shape":[)" +
-                       std::to_string(elements / kColumns) + "," + std::to_string(kColumns) +
-                       "],\"data_offsets\":[0," + std::to_string(bytes.size()) + "]}}";
-  header.resize((header.size() + 7) / 8 * 8, ' ');
-  std::string file(8, '\0');
-  for (int i = 0; i < 8; ++i) file[i] = static_cast<char>(header.size() >> (8 * i));
-  return file + header + bytes;
+  return testing::safetensors({{name, dtype, {elements / kColumns, kColumns}, bytes}});
 }
 
 // As ggml-quants.c quantizes rows: 127 steps of the largest of 32 values, or 8 of it by sign.
@@ -137,20 +130,11 @@ std::string gguf_of(std::uint32_t type, const std::string& bytes, std::size_t el
 
 class DerivedTensor : public ::testing::Test {
  protected:
-  std::uint64_t stored_bytes() {
-    must(fs_->sync_all());
-    std::uint64_t bytes = 0;
-    must(fs_->blobs().for_each(store::BlobId::none, [&](const store::BlobRecord& blob) {
-      bytes += blob.encoded_bytes;
-      return true;
-    }));
-    return bytes;
-  }
   // What the file `name` adds to the store, as a part of its own size; it is read back.
   double cost_of(const std::string& name, const std::string& content) {
-    const std::uint64_t before = stored_bytes();
+    const std::uint64_t before = fs_.stored_bytes();
     fs_.make_file(name, content);
-    const std::uint64_t after = stored_bytes();
+    const std::uint64_t after = fs_.stored_bytes();
     expect_content(name, content);
     return static_cast<double>(after - before) / static_cast<double>(content.size());
   }
@@ -192,7 +176,7 @@ TEST_F(DerivedTensor, OutlivesItsSource) {
   fs_.reopen();
   expect_content("bf16", bf16());
   remove("bf16");
-  EXPECT_EQ(stored_bytes(), 0u);  // nothing counts the source any more
+  EXPECT_EQ(fs_.stored_bytes(), 0u);  // nothing counts the source any more
 }
 
 // Values that something changed, NaNs and infinities are exceptions.
@@ -260,7 +244,7 @@ TEST_F(DerivedTensor, IsEditedInPlace) {
   std::string content = bf16();
   cost_of("bf16", content);
   const InodeNumber file = must(fs_->lookup(kRootInode, "bf16")).inode;
-  const std::uint64_t before = stored_bytes();
+  const std::uint64_t before = fs_.stored_bytes();
   const Handle handle = must(fs_->open_file(file, O_RDWR));
   for (const std::size_t offset : {200u, 100'000u, 1'000'000u}) {
     const std::string edit = random_text(500, offset);
@@ -268,7 +252,7 @@ TEST_F(DerivedTensor, IsEditedInPlace) {
     content.replace(offset, edit.size(), edit);
   }
   fs_->release(handle);
-  EXPECT_LT(stored_bytes() - before, content.size() / 20);
+  EXPECT_LT(fs_.stored_bytes() - before, content.size() / 20);
   fs_.reopen();
   expect_content("bf16", content);
 }
@@ -276,7 +260,7 @@ TEST_F(DerivedTensor, IsEditedInPlace) {
 TEST_F(DerivedTensor, IsFoundWhereBothAreWrittenTogether) {
   fs_.make_file("master", master());
   fs_.make_file("bf16", bf16());
-  const std::uint64_t both = stored_bytes();
+  const std::uint64_t both = fs_.stored_bytes();
   expect_content("bf16", bf16());
   expect_content("master", master());
   EXPECT_LT(both, master().size() / 10 * 9);

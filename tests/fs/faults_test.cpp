@@ -1,43 +1,17 @@
-// A disk that fails, fills up, or gives back other bytes than it was given.
+// A disk that fails or fills up.
 #include <gtest/gtest.h>
 #include <sys/mount.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <filesystem>
-#include <fstream>
 #include <thread>
 
 #include "crash_worker.h"
-#include "harness.h"
-#include "weightfs/base/fault.h"
-#include "weightfs/base/fd.h"
-#include "weightfs/store/blob_store.h"
+#include "fault_tools.h"
 
 namespace weightfs::fs {
 namespace {
 
 constexpr std::size_t kFileBytes = 1'000'000;
-
-struct Armed {
-  explicit Armed(std::string_view text) { must(fault::arm(text)); }
-  ~Armed() { fault::disarm(); }
-};
-
-Code code_of(const Status& status) {
-  return status ? Code::invalid : status.error().code;
-}
-template <class T>
-Code code_of(const Result<T>& result) {
-  return result ? Code::invalid : result.error().code;
-}
-
-FilesystemOptions slow_timers() {
-  FilesystemOptions options;
-  options.commit_interval_ms = 3'600'000;
-  options.seal_delay_ms = 3'600'000;
-  return options;
-}
 
 TEST(Faults, GiveTheErrorOfAWriteToTheWriterAndKeepWhatWasThere) {
   Harness fs(slow_timers());
@@ -189,183 +163,6 @@ TEST_F(FullDisk, HasRoomAgainWhenSealedFilesAreRemoved) {
   }
   expect_clean(store());
   EXPECT_TRUE(read_store(store()).empty());
-}
-
-// Noise as bf16 values around one scale, and the same after a small step of training.
-std::string bf16_tensor(std::size_t value_count, bool trained) {
-  std::mt19937_64 random(11);
-  std::mt19937_64 steps(12);
-  std::string text;
-  for (std::size_t i = 0; i < value_count; ++i) {
-    auto bits = static_cast<std::uint16_t>(0x3c00 + random() % 0x180 + (random() % 2 << 15));
-    if (trained && steps() % 50 == 0) ++bits;
-    text.append({static_cast<char>(bits & 0xff), static_cast<char>(bits >> 8)});
-  }
-  return text;
-}
-
-std::string safetensors_of(const std::string& tensor) {
-  std::string header = R"({"w":{"dtype":"BF16","shape":[)" + std::to_string(tensor.size() / 2) +
-                       R"(],"data_offsets":[0,)" + std::to_string(tensor.size()) + "]}}";
-  header.resize((header.size() + 7) / 8 * 8, ' ');
-  std::string size;
-  for (unsigned shift = 0; shift < 64; shift += 8) {
-    size.push_back(static_cast<char>(header.size() >> shift & 0xff));
-  }
-  return size + header + tensor;
-}
-
-class FailedErase : public ::testing::TestWithParam<const char*> {};
-
-TEST_P(FailedErase, CountsTheBasesOfDeltasAsTheyAre) {
-  const testing::TemporaryDirectory directory;
-  const std::string store = directory / "store";
-  {
-    const auto filesystem = must(Filesystem::open(store, slow_timers()));
-    for (const bool trained : {false, true}) {
-      const auto made =
-          must(filesystem->create(kRootInode, trained ? "step2" : "step1", 0644, O_RDWR, {}));
-      const std::string content = safetensors_of(bf16_tensor(1'000'000, trained));
-      must(filesystem->write(made.handle, 0, bytes_of(content)));
-      filesystem->release(made.handle);
-      filesystem->forget(made.attributes.inode, 1);
-      must(filesystem->sync_all());
-    }
-    std::size_t delta_count = 0;
-    must(filesystem->blobs().for_each(store::BlobId::none, [&](const store::BlobRecord& record) {
-      delta_count += record.base != store::BlobId::none ? 1 : 0;
-      return true;
-    }));
-    ASSERT_GT(delta_count, 5U);
-    must(filesystem->unlink(kRootInode, "step2"));
-    const Armed armed(std::string(GetParam()) + "=eio");
-    EXPECT_EQ(code_of(filesystem->collect_garbage(/*dry_run=*/false)), Code::io);
-    // As a crash there would leave it.
-    std::filesystem::copy(store, directory / "crashed", std::filesystem::copy_options::recursive);
-  }
-  for (const std::string& left : {store, directory / "crashed"}) {
-    std::filesystem::remove(left + "/meta/lock.mdb");
-    std::filesystem::remove(left + "/blobs/lock.mdb");
-    expect_clean(left);
-    EXPECT_EQ(read_store(left),
-              (Contents{{"step1", safetensors_of(bf16_tensor(1'000'000, false))}}));
-    expect_clean(left);
-    expect_empty_when_emptied(left);
-  }
-}
-
-INSTANTIATE_TEST_SUITE_P(AtEachPoint, FailedErase,
-                         ::testing::Values("reaper.before_erase", "store.erase.before",
-                                           "store.erase.after", "reaper.after_erase"),
-                         [](const auto& point) {
-                           std::string name = point.param;
-                           std::ranges::replace(name, '.', '_');
-                           return name;
-                         });
-
-// A closed store with one sealed file of noise, so that its bytes can be found in data.mdb.
-class DamagedStore : public ::testing::Test {
- protected:
-  void SetUp() override {
-    const auto filesystem = must(Filesystem::open(store(), crash_options()));
-    add_file(*filesystem, "file");
-  }
-  void add_file(Filesystem& filesystem, const std::string& name) {
-    const auto made = must(filesystem.create(kRootInode, name, 0644, O_RDWR, {}));
-    must(filesystem.write(made.handle, 0, bytes_of(content_)));
-    filesystem.release(made.handle);
-    must(filesystem.sync_all());
-  }
-  std::string store() const { return directory_ / "store"; }
-  std::string data_file() const { return store() + "/blobs/data.mdb"; }
-  void change_data(const std::function<void(std::string&)>& change) {
-    std::string bytes = must(read_whole_file(data_file()));
-    change(bytes);
-    std::ofstream(data_file(), std::ios::binary | std::ios::trunc) << bytes;
-  }
-  void flip_bit_of(std::size_t content_offset) {
-    change_data([&](std::string& bytes) {
-      const std::size_t at = bytes.find(content_.substr(content_offset, 32));
-      ASSERT_NE(at, std::string::npos);
-      bytes[at] = static_cast<char>(bytes[at] ^ 4);
-    });
-  }
-
-  const std::string content_ = random_text(kFileBytes, 3);
-  testing::TemporaryDirectory directory_;
-};
-
-TEST_F(DamagedStore, AnswersAnErrorAndNamesTheFileForAFlippedBit) {
-  flip_bit_of(500'000);
-  const auto filesystem = must(Filesystem::open(store(), crash_options()));
-  const Attributes found = must(filesystem->lookup(kRootInode, "file"));
-  const Handle handle = must(filesystem->open_file(found.inode, O_RDONLY));
-  ::testing::internal::CaptureStderr();
-  EXPECT_EQ(code_of(filesystem->read(handle, 500'000, 32)), Code::io);
-  const std::string logged = ::testing::internal::GetCapturedStderr();
-  EXPECT_NE(logged.find("(file)"), std::string::npos) << logged;
-  EXPECT_NE(logged.find("offset 500000"), std::string::npos) << logged;
-  EXPECT_NE(logged.find("blob "), std::string::npos) << logged;
-  EXPECT_TRUE(filesystem->read(handle, 0, 32));  // another block
-  filesystem->release(handle);
-}
-
-TEST_F(DamagedStore, IsHealedByARewriteOfTheSameContent) {
-  flip_bit_of(500'000);
-  {
-    const auto filesystem = must(Filesystem::open(store(), crash_options()));
-    const Attributes found = must(filesystem->lookup(kRootInode, "file"));
-    const Handle handle = must(filesystem->open_file(found.inode, O_RDONLY));
-    EXPECT_FALSE(filesystem->read(handle, 500'000, 32));
-    filesystem->release(handle);
-    add_file(*filesystem, "again");
-  }
-  EXPECT_EQ(read_store(store()), (Contents{{"again", content_}, {"file", content_}}));
-  expect_clean(store());
-}
-
-TEST_F(DamagedStore, NeverGivesWrongBytesForRandomDamage) {
-  const std::string whole = must(read_whole_file(data_file()));
-  std::mt19937_64 random(17);
-  for (int round = 0; round < 40; ++round) {
-    change_data([&](std::string& bytes) {
-      bytes = whole;
-      for (int flips = 0; flips < 8; ++flips) bytes[random() % bytes.size()] ^= 0x11;
-    });
-    const auto filesystem = Filesystem::open(store(), crash_options());
-    if (!filesystem) continue;  // refused
-    const auto found = (*filesystem)->lookup(kRootInode, "file");
-    ASSERT_TRUE(found);
-    const Handle handle = must((*filesystem)->open_file(found->inode, O_RDONLY));
-    for (std::size_t at = 0; at < content_.size(); at += 50'000) {
-      const auto read = (*filesystem)->read(handle, at, 1000);
-      if (!read) continue;
-      std::string text;
-      for (const Segment& segment : read->segments) text += text_of(segment.bytes);
-      ASSERT_TRUE(text == content_.substr(at, 1000)) << "round " << round << " at " << at;
-    }
-    (*filesystem)->release(handle);
-  }
-}
-
-TEST_F(DamagedStore, IsRefusedWhenItsDataIsCutOffOrForeign) {
-  change_data([](std::string& bytes) { bytes.resize(bytes.size() / 2); });
-  auto opened = Filesystem::open(store(), crash_options());
-  ASSERT_FALSE(opened);
-  EXPECT_EQ(opened.error().code, Code::corrupt) << opened.error().message;
-  change_data([](std::string& bytes) { bytes = "SQLite format 3\n" + std::string(20'000, 'x'); });
-  opened = Filesystem::open(store(), crash_options());
-  ASSERT_FALSE(opened);
-  EXPECT_EQ(opened.error().code, Code::corrupt) << opened.error().message;
-  EXPECT_NE(opened.error().message.find(data_file()), std::string::npos) << opened.error().message;
-}
-
-TEST_F(DamagedStore, IsRefusedWhenANewerVersionMadeIt) {
-  std::ofstream(store() + "/format") << "weightfs store 99\n";
-  const auto opened = Filesystem::open(store(), crash_options());
-  ASSERT_FALSE(opened);
-  EXPECT_EQ(opened.error().code, Code::newer_version);
-  EXPECT_NE(opened.error().message.find("upgrade"), std::string::npos) << opened.error().message;
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 
 #include "../support/temporary_directory.h"
 #include "weightfs/fs/filesystem.h"
+#include "weightfs/store/blob_store.h"
 
 namespace weightfs::fs {
 
@@ -64,6 +65,17 @@ class Harness {
     std::string text;
     for (const Segment& segment : result.segments) text += text_of(segment.bytes);
     return text;
+  }
+
+  // The encoded bytes of all blobs, when everything is sealed.
+  std::uint64_t stored_bytes() {
+    must(filesystem_->sync_all());
+    std::uint64_t bytes = 0;
+    must(filesystem_->blobs().for_each(store::BlobId::none, [&](const store::BlobRecord& blob) {
+      bytes += blob.encoded_bytes;
+      return true;
+    }));
+    return bytes;
   }
 
  private:

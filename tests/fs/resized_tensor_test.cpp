@@ -4,8 +4,8 @@
 #include <cstring>
 #include <random>
 
+#include "../support/safetensors.h"
 #include "harness.h"
-#include "weightfs/store/blob_store.h"
 
 namespace weightfs::fs {
 namespace {
@@ -20,33 +20,17 @@ std::string random_rows(std::size_t count, unsigned seed) {
   return std::string(text_of(bytes_of_elements(std::span<const float>(values))));
 }
 
-// A safetensors file with one tensor.
 std::string model_of(const std::string& rows) {
-  std::string header = R"({"layer.weight":{"dtype":"F32","shape":[)" +
-                       std::to_string(rows.size() / kRowBytes) + ",512],\"data_offsets\":[0," +
-                       std::to_string(rows.size()) + "]}}";
-  header.resize((header.size() + 7) / 8 * 8, ' ');
-  std::string file(8, '\0');
-  for (int i = 0; i < 8; ++i) file[i] = static_cast<char>(header.size() >> (8 * i));
-  return file + header + rows;
+  return testing::safetensors({{"layer.weight", "F32", {rows.size() / kRowBytes, 512}, rows}});
 }
 
 class ResizedTensor : public ::testing::Test {
  protected:
-  std::uint64_t stored_bytes() {
-    must(fs_->sync_all());
-    std::uint64_t bytes = 0;
-    must(fs_->blobs().for_each(store::BlobId::none, [&](const store::BlobRecord& blob) {
-      bytes += blob.encoded_bytes;
-      return true;
-    }));
-    return bytes;
-  }
   // What the file `name` adds, as a part of what is there.
   double cost_of(const std::string& name, const std::string& content) {
-    const std::uint64_t before = stored_bytes();
+    const std::uint64_t before = fs_.stored_bytes();
     const InodeNumber file = fs_.make_file(name, content);
-    const std::uint64_t after = stored_bytes();
+    const std::uint64_t after = fs_.stored_bytes();
     EXPECT_EQ(fs_.read_all(file), content);
     return static_cast<double>(after - before) / static_cast<double>(before);
   }

@@ -4,6 +4,7 @@
 
 #include "byte_shuffles.h"
 #include "delta_groups.h"
+#include "delta_planes.h"
 
 namespace weightfs::codec {
 namespace {
@@ -76,6 +77,9 @@ struct Table {
 struct Avx2 {
   using Table64 = Table<64>;
   using Table128 = Table<128>;
+  using BitPlanes = TestedPlanes<Avx2>;
+  using OddPlanes = ComparedPlanes<Avx2>;
+  using PlaneWords = SpreadPlanes<Avx2>;
 
   template <unsigned kSize>
   [[gnu::always_inline]] static Vector8 look_up(const Table<kSize>& table, const Vector8& index) {
@@ -135,6 +139,10 @@ struct Avx2 {
   }
   [[gnu::always_inline]] static std::uint64_t count_bits(std::uint64_t bits) {
     return static_cast<std::uint64_t>(_mm_popcnt_u64(bits));
+  }
+  template <std::size_t kValueBytes>
+  static void list_values(std::uint64_t places, std::uint32_t first, std::uint32_t*& values) {
+    list_places(places, kValueBytes, first, values);
   }
   template <class Words>
   [[gnu::always_inline]] static Words shift_left(const Words& x, const Words& counts) {

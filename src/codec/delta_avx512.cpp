@@ -3,6 +3,7 @@
 #include <type_traits>
 
 #include "delta_groups.h"
+#include "planes_gfni.h"
 #include "rans_avx512_contexts.h"
 
 namespace weightfs::codec {
@@ -18,12 +19,70 @@ struct Table64 {
       : entries(_mm512_load_si512(table)) {}
 };
 
+__m512i in_register(const Vector8& x) {
+  return (__m512i)x.of[0];
+}
+Vector8 as_vector(__m512i x) {
+  return {{(Vector8::Register)x}};
+}
+
+struct alignas(64) BitPlanes {
+  std::uint64_t words[8];
+
+  [[gnu::always_inline]] explicit BitPlanes(const Vector8& x) {
+    _mm512_store_si512(words, avx512::planes_of_bytes(in_register(x)));
+    // GCC would take each word from the register, which is slower than from memory.
+    asm("" : "+m"(words));
+  }
+  [[gnu::always_inline]] std::uint64_t of_bit(unsigned bit) const { return words[bit]; }
+};
+
+// By 16 counts: as many low bits as count % 8.
+struct alignas(64) OddMasks {
+  std::uint8_t of_count[64];
+
+  constexpr OddMasks() : of_count() {
+    for (unsigned i = 0; i < 64; ++i) of_count[i] = static_cast<std::uint8_t>((1U << i % 8) - 1);
+  }
+};
+constexpr OddMasks kOddMasks;
+
+struct OddPlanes : BitPlanes {
+  [[gnu::always_inline]] explicit OddPlanes(const Vector8& k)
+      : BitPlanes(
+            as_vector(_mm512_shuffle_epi8(_mm512_load_si512(kOddMasks.of_count), in_register(k)))) {
+  }
+};
+
+// Words that are not written must be zero.
+struct alignas(64) PlaneWords {
+  std::uint64_t of_bit[8];
+
+  [[gnu::always_inline]] Vector8 as_bytes(unsigned) const {
+    return as_vector(avx512::bytes_of_planes(_mm512_load_si512(of_bit)));
+  }
+};
+
+// By place the element of its group.
+template <std::size_t kValueBytes>
+struct alignas(64) Elements {
+  std::uint8_t of_place[64];
+
+  constexpr Elements() : of_place() {
+    for (std::size_t i = 0; i < 64; ++i) {
+      of_place[i] = static_cast<std::uint8_t>(element_of_place(i, kValueBytes));
+    }
+  }
+};
+template <std::size_t kValueBytes>
+constexpr Elements<kValueBytes> kElements;
+
 struct Avx512 {
   using Table64 = codec::Table64;
   using Table128 = avx512::Lookup128;
-
-  [[gnu::always_inline]] static __m512i in_register(const Vector8& x) { return (__m512i)x.of[0]; }
-  [[gnu::always_inline]] static Vector8 as_vector(__m512i x) { return {{(Vector8::Register)x}}; }
+  using BitPlanes = codec::BitPlanes;
+  using OddPlanes = codec::OddPlanes;
+  using PlaneWords = codec::PlaneWords;
 
   [[gnu::always_inline]] static Vector8 look_up(const Table64& table, const Vector8& index) {
     return as_vector(_mm512_permutexvar_epi8(in_register(index), table.entries));
@@ -39,12 +98,6 @@ struct Avx512 {
   }
   [[gnu::always_inline]] static std::uint64_t equal_to(const Vector8& x, unsigned wanted) {
     return _mm512_cmpeq_epi8_mask(in_register(x), all_bytes(wanted));
-  }
-  [[gnu::always_inline]] static std::uint64_t has_bit(const Vector8& x, unsigned bit) {
-    return _mm512_test_epi8_mask(in_register(x), all_bytes(1U << bit));
-  }
-  [[gnu::always_inline]] static Vector8 spread(std::uint64_t bits, unsigned value) {
-    return as_vector(_mm512_maskz_mov_epi8(bits, all_bytes(value)));
   }
   [[gnu::always_inline]] static void pack(const Vector8& x, std::uint64_t bits, std::byte*& to) {
     _mm512_storeu_si512(to, _mm512_maskz_compress_epi8(bits, in_register(x)));
@@ -64,6 +117,26 @@ struct Avx512 {
   }
   [[gnu::always_inline]] static std::uint64_t count_bits(std::uint64_t bits) {
     return static_cast<std::uint64_t>(_mm_popcnt_u64(bits));
+  }
+  template <std::size_t kValueBytes>
+  [[gnu::always_inline]] static void list_values(std::uint64_t places, std::uint32_t first,
+                                                 std::uint32_t*& values) {
+    const __m512i elements = _mm512_load_si512(kElements<kValueBytes>.of_place);
+    const __m512i listed = _mm512_maskz_compress_epi8(places, elements);
+    const auto count = static_cast<std::uint32_t>(_mm_popcnt_u64(places));
+    put_values(_mm512_castsi512_si128(listed), first, values);
+    if (__builtin_expect(count > 16, 0)) {
+      put_values(_mm512_extracti32x4_epi32(listed, 1), first, values + 16);
+      put_values(_mm512_extracti32x4_epi32(listed, 2), first, values + 32);
+      put_values(_mm512_extracti32x4_epi32(listed, 3), first, values + 48);
+    }
+    values += count;
+  }
+  [[gnu::always_inline]] static void put_values(__m128i elements, std::uint32_t first,
+                                                std::uint32_t* values) {
+    const __m512i of_group = _mm512_cvtepu8_epi32(elements);
+    _mm512_storeu_si512(values,
+                        _mm512_add_epi32(of_group, _mm512_set1_epi32(static_cast<int>(first))));
   }
   template <class Words>
   [[gnu::always_inline]] static Words shift_left(const Words& x, const Words& counts) {
@@ -100,9 +173,9 @@ struct CodedSymbols {
     return in_end - in >= static_cast<std::ptrdiff_t>(kRansReadAhead);
   }
   template <unsigned kTurn>
-  [[gnu::always_inline]] Vector8 next(const Vector8& contexts) {
-    return Avx512::as_vector(
-        avx512::decode_contexts(states[kTurn % kPairs], table, Avx512::in_register(contexts), in));
+  [[gnu::always_inline]] Vector8 next(const Vector8& entries) {
+    return as_vector(
+        avx512::decode_contexts(states[kTurn % kPairs], table, in_register(entries), in));
   }
   [[gnu::always_inline]] void finish(DeltaDecodeJob& job) const {
     for (unsigned i = 0; i < kPairs; ++i) avx512::store_states(states[i], job.rans.states + 64 * i);

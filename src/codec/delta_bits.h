@@ -22,8 +22,10 @@ class BitSink {
     std::memcpy(at_, &pending_, sizeof pending_);
     const std::uint64_t carried = (value >> 1) >> (63 - used_);
     used_ += count;
-    at_ += used_ / 64 * 8;
-    pending_ = used_ >= 64 ? carried : pending_;
+    const std::uint64_t is_full = used_ / 64;
+    at_ += 8 * is_full;
+    // No CPU could foresee a branch.
+    pending_ ^= (pending_ ^ carried) & (0 - is_full);
     used_ %= 64;
   }
   // Writes what is pending, and returns the number of bits in the stream.

@@ -1,6 +1,7 @@
 #include "delta_codec.h"
 
 #include <array>
+#include <bit>
 #include <cmath>
 
 #include "float_choice.h"
@@ -20,12 +21,10 @@ double worthwhile(const EncodeOptions& options) {
   return options.portable ? kWorthwhilePortable : kWorthwhile;
 }
 
-// A float of `bytes` bytes, its sign moved behind the mantissa.
-std::uint64_t load_rotated(const std::byte* element, std::size_t bytes) {
-  std::uint64_t word = 0;
-  std::memcpy(&word, element, bytes);
-  const auto bits = static_cast<unsigned>(8 * bytes);
-  return (word << 1) | (word >> (bits - 1));
+// A float whose sign is moved behind the mantissa.
+template <class Word>
+Word load_rotated(const std::byte* element) {
+  return std::rotl(load_unaligned<Word>(element), 1);
 }
 
 // With what so small a sample makes it too low by (Miller and Madow).
@@ -33,13 +32,29 @@ double entropy_bits(const Histogram& counts, std::size_t total) {
   double sum = 0;
   std::size_t distinct = 0;
   for (const std::uint32_t count : counts) {
-    if (count == 0) continue;
-    ++distinct;
+    distinct += count != 0 ? 1 : 0;
     sum += count * log2_of(count);
   }
   const auto samples = static_cast<double>(total);
   const double bias = static_cast<double>(distinct - 1) / (2 * samples * std::log(2.0));
   return std::min(8.0, std::log2(samples) - sum / samples + bias);
+}
+
+// The bits of an element of sizeof(Word) bytes, from a sample of them, byte by byte.
+template <class Word>
+double estimate_bits_of(ByteSpan raw) {
+  const std::size_t count = raw.size() / sizeof(Word);
+  const std::size_t step = std::max<std::size_t>(1, count / kSampleElements);
+  std::array<Histogram, sizeof(Word)> counts{};
+  std::size_t total = 0;
+  for (std::size_t i = 0; i < count; i += step, ++total) {
+    const Word word = load_rotated<Word>(raw.data() + i * sizeof(Word));
+    for (std::size_t byte = 0; byte < sizeof(Word); ++byte)
+      ++counts[byte][word >> (8 * byte) & 0xFF];
+  }
+  double bits = 0;
+  for (const Histogram& of_byte : counts) bits += entropy_bits(of_byte, total);
+  return bits;
 }
 
 // Both are of one dtype, or one of them may be guessed to be.
@@ -115,20 +130,17 @@ std::optional<EncodedBlock> encode_columns(ByteSpan raw, const EncodeOptions& op
 }  // namespace
 
 double estimate_bits_alone(ByteSpan raw, std::size_t element_bytes) {
-  const std::size_t count = raw.size() / element_bytes;
-  if (count == 0) return 8.0 * static_cast<double>(element_bytes);
-  const std::size_t step = std::max<std::size_t>(1, count / kSampleElements);
-  std::array<Histogram, 8> counts{};
-  std::size_t total = 0;
-  for (std::size_t i = 0; i < count; i += step, ++total) {
-    const std::uint64_t word = load_rotated(raw.data() + i * element_bytes, element_bytes);
-    for (std::size_t byte = 0; byte < element_bytes; ++byte)
-      ++counts[byte][word >> (8 * byte) & 0xFF];
+  if (raw.size() < element_bytes) return 8.0 * static_cast<double>(element_bytes);
+  switch (element_bytes) {
+    case 1:
+      return estimate_bits_of<std::uint8_t>(raw);
+    case 2:
+      return estimate_bits_of<std::uint16_t>(raw);
+    case 4:
+      return estimate_bits_of<std::uint32_t>(raw);
+    default:
+      return estimate_bits_of<std::uint64_t>(raw);
   }
-  double bits = 0;
-  for (std::size_t byte = 0; byte < element_bytes; ++byte)
-    bits += entropy_bits(counts[byte], total);
-  return bits;
 }
 
 std::optional<EncodedBlock> encode_as_delta(ByteSpan raw, const EncodeOptions& options,

@@ -1,6 +1,7 @@
 #include "delta_escapes.h"
 
-#include <bit>
+#include <algorithm>
+#include <array>
 #include <cstdlib>
 
 namespace weightfs::codec {
@@ -29,13 +30,19 @@ unsigned apply_16(unsigned base, int distance) {
 
 // Calls visit(offset of the value in the block) for each escape, until it returns false.
 template <class Visit>
-void for_each_escape(const DeltaEscapes& escapes, std::size_t value_bytes, Visit visit) {
-  for (std::size_t i = 0; i < escapes.groups.size(); ++i) {
-    for (std::uint64_t left = escapes.places[i]; left != 0; left &= left - 1) {
-      const auto place = static_cast<std::size_t>(std::countr_zero(left));
-      const std::size_t element =
-          place / value_bytes + kDeltaGroup / value_bytes * (place % value_bytes);
-      if (!visit((escapes.groups[i] * kDeltaGroup + element) * value_bytes)) return;
+void for_each_escape(const DeltaEscapes& escapes, DeltaFloat format, Isa isa, Visit visit) {
+  // First a list: how many a group has no CPU can foresee.
+  constexpr std::size_t kGroups = 32;
+  std::array<std::uint32_t, kGroups * kDeltaGroup> values;
+  const std::size_t value_bytes = delta_value_bytes(format);
+  for (std::size_t i = 0; i < escapes.groups.size(); i += kGroups) {
+    DeltaEscapesJob job = {.groups = &escapes.groups[i],
+                           .escaped = &escapes.places[i],
+                           .group_count = std::min(kGroups, escapes.groups.size() - i),
+                           .values = values.data()};
+    delta_kernels(format, isa).list_escapes(job);
+    for (const std::uint32_t* value = values.data(); value != job.values; ++value) {
+      if (!visit(*value * value_bytes)) return;
     }
   }
 }
@@ -52,26 +59,40 @@ std::byte* put_16(ByteSpan raw, ByteSpan base, std::size_t at, std::byte* next) 
   return next + kLongEscapeBytes;
 }
 
-std::uint16_t take_16(ByteReader& stream, ByteSpan base, std::size_t at) {
-  const std::uint8_t code = stream.u8();
-  if (code == kLongEscape) return stream.u16();
-  const auto of_base = load_unaligned<std::uint16_t>(&base[at]);
-  return static_cast<std::uint16_t>(apply_16(of_base, static_cast<std::int8_t>(code)));
+// The value at `at`, from `stream`, which becomes shorter; false if there is too little of it.
+bool take_16(ByteSpan& stream, ByteSpan base, std::size_t at, MutableByteSpan out) {
+  if (stream.empty()) return false;
+  const auto code = std::to_integer<std::uint8_t>(stream[0]);
+  if (code != kLongEscape) {
+    const auto of_base = load_unaligned<std::uint16_t>(&base[at]);
+    const unsigned value = apply_16(of_base, static_cast<std::int8_t>(code));
+    store_unaligned(&out[at], static_cast<std::uint16_t>(value));
+    stream = stream.subspan(1);
+    return true;
+  }
+  if (stream.size() < kLongEscapeBytes) return false;
+  store_unaligned(&out[at], load_unaligned<std::uint16_t>(&stream[1]));
+  stream = stream.subspan(kLongEscapeBytes);
+  return true;
+}
+
+bool take_value(ByteSpan& stream, std::size_t value_bytes, std::size_t at, MutableByteSpan out) {
+  if (stream.size() < value_bytes) return false;
+  std::copy_n(stream.begin(), value_bytes, &out[at]);
+  stream = stream.subspan(value_bytes);
+  return true;
 }
 
 }  // namespace
 
 ByteSpan collect_delta_escapes(ByteSpan raw, ByteSpan base, DeltaFloat format,
-                               const DeltaEscapes& escapes, ScratchBuffer& target) {
+                               const DeltaEscapes& escapes, ScratchBuffer& target, Isa isa) {
   const std::size_t value_bytes = delta_value_bytes(format);
-  std::size_t count = 0;
-  for (const std::uint64_t places : escapes.places) {
-    count += static_cast<std::size_t>(std::popcount(places));
-  }
+  const std::size_t most = escapes.groups.size() * kDeltaGroup;
   const MutableByteSpan stream =
-      target.get(count * (value_bytes == 2 ? kLongEscapeBytes : value_bytes));
+      target.get(most * (value_bytes == 2 ? kLongEscapeBytes : value_bytes));
   std::byte* next = stream.data();
-  for_each_escape(escapes, value_bytes, [&](std::size_t at) {
+  for_each_escape(escapes, format, isa, [&](std::size_t at) {
     if (value_bytes == 2) {
       next = put_16(raw, base, at, next);
     } else {
@@ -82,19 +103,16 @@ ByteSpan collect_delta_escapes(ByteSpan raw, ByteSpan base, DeltaFloat format,
   return stream.first(static_cast<std::size_t>(next - stream.data()));
 }
 
-Status apply_delta_escapes(ByteReader stream, ByteSpan base, DeltaFloat format,
-                           const DeltaEscapes& escapes, MutableByteSpan out) {
+Status apply_delta_escapes(ByteSpan stream, ByteSpan base, DeltaFloat format,
+                           const DeltaEscapes& escapes, MutableByteSpan out, Isa isa) {
   const std::size_t value_bytes = delta_value_bytes(format);
-  for_each_escape(escapes, value_bytes, [&](std::size_t at) {
-    if (value_bytes == 2) {
-      store_unaligned(&out[at], take_16(stream, base, at));
-    } else {
-      const ByteSpan value = stream.bytes(value_bytes);
-      std::copy(value.begin(), value.end(), &out[at]);
-    }
-    return !stream.failed();
+  bool complete = true;
+  for_each_escape(escapes, format, isa, [&](std::size_t at) {
+    complete = value_bytes == 2 ? take_16(stream, base, at, out)
+                                : take_value(stream, value_bytes, at, out);
+    return complete;
   });
-  if (stream.failed() || !stream.at_end()) {
+  if (!complete || !stream.empty()) {
     return fail(Code::corrupt, "a delta's escapes do not come out even");
   }
   return {};

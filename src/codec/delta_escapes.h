@@ -18,10 +18,10 @@ struct DeltaEscapes {
 
 // The stream of the escapes of `raw`, in `target`.
 ByteSpan collect_delta_escapes(ByteSpan raw, ByteSpan base, DeltaFloat format,
-                               const DeltaEscapes& escapes, ScratchBuffer& target);
+                               const DeltaEscapes& escapes, ScratchBuffer& target, Isa isa);
 
 // Puts the values of a stream in their places in `out`; it must end with the last.
-Status apply_delta_escapes(ByteReader stream, ByteSpan base, DeltaFloat format,
-                           const DeltaEscapes& escapes, MutableByteSpan out);
+Status apply_delta_escapes(ByteSpan stream, ByteSpan base, DeltaFloat format,
+                           const DeltaEscapes& escapes, MutableByteSpan out, Isa isa);
 
 }  // namespace weightfs::codec

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <numeric>
 
 #include "delta_escapes.h"
 #include "rans_coded.h"
@@ -13,15 +14,25 @@ std::size_t group_bytes(DeltaFloat format) {
   return kDeltaGroup * delta_value_bytes(format);
 }
 
+constexpr std::uint64_t kAllGroups = ~std::uint64_t{0};
+
 // Lists the set bits of scratch.changed.
 void list_changed_groups(DeltaFloatsScratch& scratch) {
-  scratch.groups.clear();
-  for (std::size_t word = 0; word < scratch.changed.size(); ++word) {
-    for (std::uint64_t left = scratch.changed[word]; left != 0; left &= left - 1) {
-      const auto bit = static_cast<std::size_t>(std::countr_zero(left));
-      scratch.groups.push_back(static_cast<std::uint32_t>(64 * word + bit));
+  scratch.groups.resize(64 * scratch.changed.size());
+  std::uint32_t* next = scratch.groups.data();
+  std::uint32_t first = 0;
+  for (std::uint64_t left : scratch.changed) {
+    if (left == kAllGroups) {
+      std::iota(next, next + 64, first);
+      next += 64;
+      left = 0;
     }
+    for (; left != 0; left &= left - 1) {
+      *next++ = first + static_cast<std::uint32_t>(std::countr_zero(left));
+    }
+    first += 64;
   }
+  scratch.groups.resize(static_cast<std::size_t>(next - scratch.groups.data()));
 }
 
 void append_sized(ByteSpan bytes, StreamWriter& out) {
@@ -34,8 +45,7 @@ void encode_groups(ByteSpan raw, ByteSpan base, DeltaFloat format, const DeltaPl
                    DeltaFloatsScratch& scratch, StreamWriter& out, Isa isa) {
   const std::size_t count = scratch.groups.size();
   const std::size_t values = count * kDeltaGroup;
-  const MutableByteSpan symbols = scratch.symbols.get(values);
-  const MutableByteSpan contexts = scratch.contexts.get(values);
+  const MutableByteSpan codes = scratch.symbols.get(values);
   const MutableByteSpan low_bytes =
       scratch.low_bytes.get(values * plan.tables.most_low_bytes + kDeltaPadding);
   const MutableByteSpan low_bits =
@@ -46,8 +56,7 @@ void encode_groups(ByteSpan raw, ByteSpan base, DeltaFloat format, const DeltaPl
                         .groups = scratch.groups.data(),
                         .group_count = count,
                         .tables = &plan.tables,
-                        .symbols = symbols.data(),
-                        .contexts = contexts.data(),
+                        .codes = codes.data(),
                         .escaped = scratch.escaped.data(),
                         .low_bytes = low_bytes.data(),
                         .low_bits = low_bits.data(),
@@ -57,8 +66,8 @@ void encode_groups(ByteSpan raw, ByteSpan base, DeltaFloat format, const DeltaPl
   append_sized(low_bytes.first(static_cast<std::size_t>(job.low_bytes - low_bytes.data())), out);
   append_sized(low_bits.first((job.low_bit_count + 7) / 8), out);
   const DeltaEscapes escapes = {.groups = scratch.groups, .places = scratch.escaped};
-  append_sized(collect_delta_escapes(raw, base, format, escapes, scratch.escapes), out);
-  encode_rans_contexts(symbols, contexts, plan.contexts, scratch.rans, out, isa);
+  append_sized(collect_delta_escapes(raw, base, format, escapes, scratch.escapes, isa), out);
+  encode_rans_contexts(codes, plan.contexts, scratch.rans, out, isa);
 }
 
 Result<ByteSpan> read_sized(ByteReader& in) {
@@ -133,24 +142,26 @@ Status decode_groups(ByteReader& in, ByteSpan base, DeltaFloat format, MutableBy
       job.low_bytes != job.low_bytes_end) {
     return fail(Code::corrupt, "a delta does not come out even");
   }
-  return apply_delta_escapes(ByteReader(escapes), base, format,
-                             {.groups = scratch.groups, .places = scratch.escaped}, out);
+  return apply_delta_escapes(escapes, base, format,
+                             {.groups = scratch.groups, .places = scratch.escaped}, out, isa);
 }
 
 // Which of `groups` groups differ, from the stream into scratch.changed.
 Status read_changed(ByteReader& in, std::size_t groups, DeltaFloatsScratch& scratch) {
   const std::uint64_t differing = in.varint();
   if (in.failed() || differing > groups) return fail(Code::corrupt, "a delta's size is damaged");
-  scratch.changed.assign((groups + 63) / 64, 0);
-  if (differing > 0) {
-    const bool all = differing == groups;
-    const ByteSpan bitmap = in.bytes(all ? 0 : (groups + 7) / 8);
+  const bool all = differing == groups;
+  scratch.changed.assign((groups + 63) / 64, all ? kAllGroups : 0);
+  if (differing > 0 && !all) {
+    const ByteSpan bitmap = in.bytes((groups + 7) / 8);
     if (in.failed()) return fail(Code::corrupt, "a delta is cut short");
-    for (std::size_t g = 0; g < groups; ++g) {
-      const auto byte = all ? 0xFFU : std::to_integer<unsigned>(bitmap[g / 8]);
-      scratch.changed[g / 64] |= std::uint64_t{(byte >> (g % 8)) & 1} << (g % 64);
+    for (std::size_t byte = 0; byte < bitmap.size(); ++byte) {
+      const auto bits = std::to_integer<std::uint64_t>(bitmap[byte]);
+      scratch.changed[byte / 8] |= bits << (8 * (byte % 8));
     }
   }
+  // Nothing behind the last group counts.
+  if (groups % 64 != 0) scratch.changed.back() &= kAllGroups >> (64 - groups % 64);
   list_changed_groups(scratch);
   if (scratch.groups.size() != differing) return fail(Code::corrupt, "a delta's bitmap is damaged");
   return {};

@@ -15,7 +15,7 @@ struct StoredSymbols {
   [[gnu::always_inline]] explicit StoredSymbols(DeltaDecodeJob& job) : symbols(job.symbols) {}
   [[gnu::always_inline]] bool may_go_on() const { return true; }
   template <unsigned kTurn>
-  [[gnu::always_inline]] Vector8 next(const Vector8&) {
+  [[gnu::always_inline]] Vector8 next(const Vector8& /*entries*/) {
     symbols += kDeltaGroup;
     return Vector8::load(symbols - kDeltaGroup);
   }
@@ -29,6 +29,7 @@ struct DeltaGroups : DeltaLayout<Cpu, Word, kMantissaBits> {
   using Layout::exponent;
   using Layout::kBits;
   using Layout::kGroupBytes;
+  using Layout::kIsBf16;
   using Layout::kMagnitude;
   using Layout::kMantissa;
   using Layout::kMostLowBytes;
@@ -43,13 +44,26 @@ struct DeltaGroups : DeltaLayout<Cpu, Word, kMantissaBits> {
   using typename Layout::Group;
   using typename Layout::Plan;
   using typename Layout::Words;
+  // Bits of a code, and what is left of an escape's with these set.
+  static constexpr unsigned kContextOfCode = 0x60;
+  static constexpr unsigned kEscapeOfAny = kContextOfCode | kDeltaEscape;
+  // CPUs don't fetch ahead across pages, or hardly.
+  static constexpr std::size_t kFetchAhead = 2048;
 
   static void compare(DeltaCompareJob& job) {
-    for (std::size_t g = 0; g < job.count; ++g) {
-      const std::size_t at = g * kGroupBytes;
-      const std::uint64_t differs = Cpu::differ(job.values + at, job.base + at, kGroupBytes);
-      if (g % 64 == 0) job.changed[g / 64] = 0;
-      job.changed[g / 64] |= differs << (g % 64);
+    for (std::size_t first = 0; first < job.count; first += 64) {
+      const std::size_t end = first + 64 < job.count ? first + 64 : job.count;
+      std::uint64_t changed = 0;
+      for (std::size_t g = first; g < end; ++g) {
+        const std::byte* const values = job.values + g * kGroupBytes;
+        const std::byte* const base = job.base + g * kGroupBytes;
+        for (std::size_t i = 0; i < kGroupBytes; i += 64) {
+          __builtin_prefetch(values + kFetchAhead + i);
+          __builtin_prefetch(base + kFetchAhead + i);
+        }
+        changed |= Cpu::differ(values, base, kGroupBytes) << (g - first);
+      }
+      job.changed[first / 64] = changed;
     }
   }
 
@@ -58,6 +72,13 @@ struct DeltaGroups : DeltaLayout<Cpu, Word, kMantissaBits> {
     for (std::size_t i = 0; i < job.group_count; ++i) {
       const Vector8 entries = plan.entries(load(job.base, job.groups[i]));
       (entries >> kDeltaContextShift).store(job.contexts + i * kDeltaGroup);
+    }
+  }
+
+  static void list_escapes(DeltaEscapesJob& job) {
+    for (std::size_t i = 0; i < job.group_count; ++i) {
+      Cpu::template list_values<kValueBytes>(job.escaped[i], job.groups[i] * kDeltaGroup,
+                                             job.values);
     }
   }
 
@@ -77,13 +98,13 @@ struct DeltaGroups : DeltaLayout<Cpu, Word, kMantissaBits> {
     for (std::size_t i = 0; i < kValueBytes; ++i) {
       odd.of[i] = above_bytes(low.of[i], unweave(k, i));
     }
-    const Vector8 odd_bits = weave(odd);
-    const Vector8 odd_counts = k & std::uint8_t{7};
+    const typename Cpu::BitPlanes bits(weave(odd));
+    const typename Cpu::OddPlanes has(k);
 #pragma GCC unroll 7
     for (unsigned bit = 0; bit < 7; ++bit) {
       if (bit == job.tables->most_odd_bits) break;
-      const std::uint64_t has = Cpu::at_least(odd_counts, bit + 1);
-      sink.put(Cpu::gather_bits(Cpu::has_bit(odd_bits, bit), has), Cpu::count_bits(has));
+      const std::uint64_t places = has.of_bit(bit);
+      sink.put(Cpu::gather_bits(bits.of_bit(bit), places), Cpu::count_bits(places));
     }
   }
 
@@ -121,7 +142,7 @@ struct DeltaGroups : DeltaLayout<Cpu, Word, kMantissaBits> {
   static void encode(DeltaEncodeJob& caller_job) {
     DeltaEncodeJob job = caller_job;
     const Plan plan(*job.tables);
-    const typename Cpu::Table128 symbol_map(job.tables->symbol_map);
+    const typename Cpu::Table128 code_map(job.tables->code_map);
     BitSink sink(job.low_bits, job.low_bit_count);
     for (std::size_t i = 0; i < job.group_count; ++i) {
       const Group w = load(job.values, job.groups[i]);
@@ -134,27 +155,52 @@ struct DeltaGroups : DeltaLayout<Cpu, Word, kMantissaBits> {
         const Vector8 direct = code_directly(w, plan, entries, low);
         symbols = where_at_least<std::uint8_t>(entries, kDeltaDirect, direct, symbols);
       }
-      symbols = Cpu::look_up(symbol_map, ((entries >> 1) & std::uint8_t{0x60}) | symbols);
-      job.escaped[i] = Cpu::equal_to(symbols, kDeltaEscape);
-      symbols.store(job.symbols + i * kDeltaGroup);
-      (entries >> kDeltaContextShift).store(job.contexts + i * kDeltaGroup);
+      const Vector8 contexts = (entries >> kDeltaCodeShift) & std::uint8_t{kContextOfCode};
+      const Vector8 codes = Cpu::look_up(code_map, contexts | symbols);
+      job.escaped[i] = Cpu::equal_to(codes | std::uint8_t{kContextOfCode}, kEscapeOfAny);
+      codes.store(job.codes + i * kDeltaGroup);
       put_low(low, k, job, sink);
     }
     job.low_bit_count = sink.finish();
     caller_job = job;
   }
 
-  [[gnu::always_inline]] static Group take_low(Vector8 k, DeltaDecodeJob& job) {
-    Vector8 odd = Vector8::all(0);
-    const Vector8 odd_counts = k & std::uint8_t{7};
+  // What can be known of a group before its symbols: it is taken from the streams so early that
+  // planes of bits are in memory when they are needed as bytes.
+  struct Prepared {
+    Vector8 entries;
+    typename Cpu::PlaneWords odd;
+  };
+
+  // Takes the odd bits of a group.
+  [[gnu::always_inline]] static void prepare(std::size_t group, const Plan& plan,
+                                             DeltaDecodeJob& job, Prepared& prepared) {
+    __builtin_prefetch(job.base + group * kGroupBytes + kFetchAhead);
+    __builtin_prefetch(job.base + group * kGroupBytes + kFetchAhead + kGroupBytes / 2);
+    prepared.entries = plan.entries(load(job.base, group));
+    const typename Cpu::OddPlanes has(low_bits_of(prepared.entries));
 #pragma GCC unroll 7
     for (unsigned bit = 0; bit < 7; ++bit) {
       if (bit == job.tables->most_odd_bits) break;
-      const std::uint64_t has = Cpu::at_least(odd_counts, bit + 1);
-      const std::uint64_t taken = take_bits(job.low_bits, job.low_bit_count, Cpu::count_bits(has));
-      odd = odd | Cpu::spread(Cpu::scatter_bits(taken, has), 1U << bit);
+      const std::uint64_t places = has.of_bit(bit);
+      const std::uint64_t taken =
+          take_bits(job.low_bits, job.low_bit_count, Cpu::count_bits(places));
+      prepared.odd.of_bit[bit] = Cpu::scatter_bits(taken, places);
     }
+  }
+
+  [[gnu::always_inline]] static Group take_low(const Prepared& prepared, Vector8 k,
+                                               DeltaDecodeJob& job) {
+    Vector8 odd = prepared.odd.as_bytes(job.tables->most_odd_bits);
     Group low;
+    if constexpr (kIsBf16) {
+      // No value has both.
+      if (job.tables->most_low_bytes != 0) {
+        odd = odd | Cpu::unpack(Cpu::at_least(k, 8), job.low_bytes);
+      }
+      for (std::size_t i = 0; i < kValueBytes; ++i) low.of[i] = unweave(odd, i);
+      return low;
+    }
     for (std::size_t i = 0; i < kValueBytes; ++i) {
       low.of[i] = put_above_bytes(unweave(odd, i), unweave(k, i));
     }
@@ -184,13 +230,13 @@ struct DeltaGroups : DeltaLayout<Cpu, Word, kMantissaBits> {
 
   template <unsigned kTurn, class Symbols>
   [[gnu::always_inline]] static void decode_group(DeltaDecodeJob& job, const Plan& plan,
-                                                  Symbols& source) {
+                                                  const Prepared& prepared, Symbols& source) {
     const std::size_t group = *job.groups++;
     const Group v = load(job.base, group);
-    const Vector8 entries = plan.entries(v);
-    const Vector8 symbols = source.template next<kTurn>(entries >> kDeltaContextShift);
+    const Vector8 entries = prepared.entries;
+    const Vector8 symbols = source.template next<kTurn>(entries);
     const Vector8 k = low_bits_of(entries);
-    const Group low = take_low(k, job);
+    const Group low = take_low(prepared, k, job);
     const bool direct = job.tables->any_direct;
     for (std::size_t i = 0; i < kValueBytes; ++i) {
       const Words symbol = unweave(symbols, i);
@@ -205,18 +251,33 @@ struct DeltaGroups : DeltaLayout<Cpu, Word, kMantissaBits> {
     --job.group_count;
   }
 
+  // The group `ahead` of the next one, and that after it if there is one.
+  [[gnu::always_inline]] static void prepare_two(std::size_t ahead, const Plan& plan,
+                                                 DeltaDecodeJob& job, Prepared (&prepared)[2]) {
+    prepare(job.groups[ahead], plan, job, prepared[0]);
+    if (job.group_count > ahead + 1) prepare(job.groups[ahead + 1], plan, job, prepared[1]);
+  }
+
   template <class Symbols>
   static void decode_from(DeltaDecodeJob& caller_job) {
     DeltaDecodeJob job = caller_job;
     const Plan plan(*job.tables);
     Symbols source(job);
-    // Two groups at a time, since symbols of neighbouring groups may be coded by different lanes.
-    while (job.group_count > 0 && source.may_go_on()) {
+    // Two groups at a time, since symbols of neighbouring groups may be coded by different lanes;
+    // the next two are prepared before.
+    Prepared prepared[2][2] = {};
+    std::uint64_t low_bit_count = job.low_bit_count;
+    if (job.group_count > 0) prepare_two(0, plan, job, prepared[0]);
+    for (unsigned turn = 0; job.group_count > 0 && source.may_go_on(); turn ^= 1) {
       if (job.low_bit_count > job.low_bit_limit || job.low_bytes > job.low_bytes_end) break;
-      decode_group<0>(job, plan, source);
-      if (job.group_count > 0) decode_group<1>(job, plan, source);
+      low_bit_count = job.low_bit_count;
+      if (job.group_count > 2) prepare_two(2, plan, job, prepared[turn ^ 1]);
+      decode_group<0>(job, plan, prepared[turn][0], source);
+      if (job.group_count > 0) decode_group<1>(job, plan, prepared[turn][1], source);
     }
     source.finish(job);
+    // What was prepared in vain is taken again.
+    job.low_bit_count = low_bit_count;
     caller_job = job;
   }
 
@@ -224,6 +285,7 @@ struct DeltaGroups : DeltaLayout<Cpu, Word, kMantissaBits> {
     return {.compare = compare,
             .encode = encode,
             .find_contexts = find_contexts,
+            .list_escapes = list_escapes,
             .decode = decode_from<StoredSymbols>,
             .decode_coded = decode_coded};
   }

@@ -39,6 +39,9 @@ constexpr unsigned delta_mantissa_bits(DeltaFloat format) {
 }
 
 constexpr std::size_t kDeltaGroup = 64;
+constexpr std::size_t element_of_place(std::size_t place, std::size_t value_bytes) {
+  return place / value_bytes + kDeltaGroup / value_bytes * (place % value_bytes);
+}
 // What kernels may write past the end of the low bytes or of the low bits, or read: two groups',
 // and a vector.
 constexpr std::size_t kDeltaPadding = 2 * 6 * kDeltaGroup + 64;
@@ -46,11 +49,12 @@ constexpr std::size_t kDeltaPadding = 2 * 6 * kDeltaGroup + 64;
 // An entry of the plan: k in bits 0..5, the context in bits 6 and 7.
 constexpr unsigned kDeltaLowBitsMask = 63;
 constexpr unsigned kDeltaContextShift = 6;
+constexpr unsigned kDeltaCodeShift = 1;  // from there to a code's context
 constexpr unsigned kDeltaDirect = kDeltaDirectContext << kDeltaContextShift;
 
 struct alignas(64) DeltaTables {
   std::uint8_t plan[kDeltaLevels];
-  std::uint8_t symbol_map[128];  // by context * 32 + symbol: itself, or the escape; for encoding
+  std::uint8_t code_map[128];  // by context * 32 + symbol: itself, or the escape of the context
   std::uint16_t top_level;
   std::uint16_t top_exponent;
   std::uint8_t most_low_bytes;  // of the whole plan: k / 8
@@ -74,8 +78,7 @@ struct DeltaEncodeJob {
   const std::uint32_t* groups;
   std::size_t group_count;
   const DeltaTables* tables;
-  std::byte* symbols;      // 64 a group
-  std::byte* contexts;     // 64 a group
+  std::byte* codes;        // context * 32 + symbol, 64 a group
   std::uint64_t* escaped;  // a bit for each place of a group whose symbol is the escape
   std::byte* low_bytes;    // advanced
   std::byte* low_bits;     // whose first `low_bit_count` bits are written
@@ -89,6 +92,14 @@ struct DeltaContextJob {
   std::size_t group_count;
   const DeltaTables* tables;
   std::byte* contexts;  // 64 a group
+};
+
+// Lists the values of groups whose places' bits are set, in the order of places.
+struct DeltaEscapesJob {
+  const std::uint32_t* groups;
+  const std::uint64_t* escaped;
+  std::size_t group_count;
+  std::uint32_t* values;  // advanced: their numbers in the block. 64 for each group must fit
 };
 
 // Puts the listed groups together, out of low bytes and low bits behind which kDeltaPadding bytes
@@ -117,6 +128,7 @@ struct DeltaKernels {
   void (*compare)(DeltaCompareJob& job);
   void (*encode)(DeltaEncodeJob& job);
   void (*find_contexts)(DeltaContextJob& job);
+  void (*list_escapes)(DeltaEscapesJob& job);
   void (*decode)(DeltaDecodeJob& job);
   void (*decode_coded)(DeltaDecodeJob& job);  // of 64 or 128 lanes; null where it is no faster
 };

@@ -6,12 +6,15 @@
 //     subtract(Vector8, Vector8)    saturated at zero
 //     at_least(Vector8, unsigned)   a bit for each byte, as do
 //     equal_to(Vector8, unsigned)
-//     has_bit(Vector8, unsigned)
-//     spread(bits, unsigned)        a byte for each bit, the value where it is set
+//     BitPlanes(Vector8)            of_bit(i): that of all bytes, a bit each
+//     OddPlanes(Vector8)            of_bit(i): where a byte modulo 8 is more than i
+//     PlaneWords                    as_bytes(n): of of_bit[0..n - 1] what BitPlanes took apart
 //     pack(Vector8, bits, to)       appends the bytes whose bits are set; may write 64
 //     unpack(bits, from)            bytes in turn where bits are set, else zero; may read 64
 //     gather_bits, scatter_bits     pext and pdep
 //     count_bits
+//     list_values<E>(bits, n, to)   appends n + each element whose place's bit is set, of values of
+//                                   E bytes; may write 64
 //     shift_left, shift_right       words by as many counts
 //     differ(a, b, bytes)           whether memory differs, `bytes` a multiple of 128
 #pragma once
@@ -33,6 +36,7 @@ struct DeltaLayout {
   static constexpr Word kSign = static_cast<Word>(Word{1} << (kBits - 1));
   static constexpr Word kMagnitude = static_cast<Word>(kSign - 1);
   static constexpr Word kMantissa = static_cast<Word>((Word{1} << kMantissaBits) - 1);
+  static constexpr bool kIsBf16 = kBits == 16 && kMantissaBits == 7;
   // Exponents fit into a byte.
   static constexpr bool kNarrow = kBits - 1 - kMantissaBits <= 8;
 
@@ -71,6 +75,10 @@ struct DeltaLayout {
     return (x & kMagnitude) >> static_cast<int>(kMantissaBits);
   }
   [[gnu::always_inline]] static Vector8 exponents(const Group& x) {
+    if constexpr (kIsBf16) {
+      return ((x.of[0] >> 7 & Word{0xFF}) | (x.of[1] << 1 & Word{0xFF00}))
+          .template as<std::uint8_t>();
+    }
     Group e;
     for (std::size_t i = 0; i < kValueBytes; ++i) e.of[i] = exponent(x.of[i]);
     return weave(e);
@@ -108,11 +116,11 @@ struct DeltaLayout {
   // The low bits of words that are not stored as bytes, moved to the bottom; and back.
   [[gnu::always_inline]] static Words above_bytes(Words low, Words k) {
     // Of bf16 k is 8 at most, and then no odd bits are looked at.
-    if constexpr (kMantissaBits == 7) return low & Word{0xFF};
+    if constexpr (kIsBf16) return low & Word{0xFF};
     return Cpu::shift_right(low, k & Word{0x38});
   }
   [[gnu::always_inline]] static Words put_above_bytes(Words odd, Words k) {
-    if constexpr (kMantissaBits == 7) return odd;
+    if constexpr (kIsBf16) return odd;
     return Cpu::shift_left(odd, k & Word{0x38});
   }
 };

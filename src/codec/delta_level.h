@@ -2,6 +2,8 @@
 // see rans_kernels.h.
 #pragma once
 
+#include <type_traits>
+
 namespace weightfs::codec {
 
 constexpr unsigned kDeltaLevels = 64;
@@ -16,9 +18,9 @@ constexpr unsigned delta_level(unsigned base_exponent, unsigned top_level) {
 
 template <class Distance>
 constexpr unsigned delta_symbol(Distance distance, unsigned low_bits) {
-  const Distance high = distance >> low_bits;
-  if (high < -kDeltaCentre || high > kDeltaCentre) return kDeltaEscape;
-  return static_cast<unsigned>(static_cast<int>(high) + kDeltaCentre);
+  using Unsigned = std::make_unsigned_t<Distance>;
+  const auto symbol = static_cast<Unsigned>(distance >> low_bits) + Unsigned{kDeltaCentre};
+  return static_cast<unsigned>(symbol < kDeltaEscape ? symbol : kDeltaEscape);
 }
 
 }  // namespace weightfs::codec

@@ -2,6 +2,7 @@
 
 #include <bit>
 #include <iterator>
+#include <numeric>
 
 #include "log2_table.h"
 
@@ -9,7 +10,7 @@ namespace weightfs::codec {
 namespace {
 
 constexpr unsigned kSymbols = kRansContextSymbols;
-constexpr unsigned kExponents = 2048;
+constexpr unsigned kMostExponents = 2048;
 // Levels below these hardly matter to how contexts share them.
 constexpr unsigned kSplitLevels = 12;
 // Levels of fewer sampled values are guessed from their neighbours.
@@ -21,7 +22,7 @@ constexpr std::uint32_t kRareShare = 330;
 
 using SymbolCounts = std::array<std::uint32_t, kSymbols>;
 using ContextCounts = std::array<SymbolCounts, kRansContexts>;
-using Samples = std::span<const DeltaSample>;
+using SampleLevels = std::array<std::uint8_t, kMaxDeltaSamples>;
 
 // What is known and decided of the values whose base is of one level.
 struct Level {
@@ -33,21 +34,39 @@ struct Level {
 };
 using Levels = std::array<Level, kDeltaLevels>;
 
-// The exponent above which only one value in `share` lies.
-unsigned high_exponent(const std::array<std::uint32_t, kExponents>& counts, std::size_t total,
-                       std::size_t share) {
-  std::size_t above = 0;
-  for (unsigned exponent = kExponents - 1; exponent > 0; --exponent) {
-    above += counts[exponent];
-    if (above * share > total) return exponent;
-  }
-  return 0;
-}
+// How often each exponent comes, and how many there are in all.
+struct ExponentCounts {
+  // A few, since equal neighbours would wait for one another.
+  std::array<std::array<std::uint16_t, kMostExponents + 1>, 4> parts;
+  unsigned exponents;
+  std::size_t total = 0;
 
-unsigned top_level_of(Samples sample) {
-  std::array<std::uint32_t, kExponents> counts{};
-  for (const DeltaSample& value : sample) ++counts[value.base_exponent % kExponents];
-  return high_exponent(counts, sample.size(), 2000);
+  explicit ExponentCounts(unsigned count) : exponents(count) {
+    for (auto& part : parts) std::fill_n(part.begin(), exponents, std::uint16_t{0});
+  }
+  std::uint32_t operator[](unsigned exponent) const {
+    std::uint32_t count = 0;
+    for (const auto& part : parts) count += part[exponent];
+    return count;
+  }
+  // The exponent above which only one value in `share` lies.
+  unsigned high(std::size_t share) const {
+    std::size_t above = 0;
+    for (unsigned exponent = exponents - 1; exponent > 0; --exponent) {
+      above += (*this)[exponent];
+      if (above * share > total) return exponent;
+    }
+    return 0;
+  }
+};
+
+unsigned top_level_of(const DeltaSamples& samples, unsigned exponents) {
+  ExponentCounts counts(exponents);
+  for (std::size_t i = 0; i < samples.size; ++i) {
+    ++counts.parts[i % 4][samples.base_exponents[i]];
+  }
+  counts.total = samples.size;
+  return counts.high(2000);
 }
 
 // The k of which the upper quarter of distances needs more than k + 1 bits, and so a symbol
@@ -99,19 +118,33 @@ void choose_direct(Levels& levels, const DeltaFormat& format) {
   }
 }
 
-Levels decide_levels(Samples sample, unsigned top_level, const DeltaFormat& format) {
+void levels_of(const DeltaSamples& samples, unsigned top_level, SampleLevels& levels) {
+  for (std::size_t i = 0; i < samples.size; ++i) {
+    levels[i] = static_cast<std::uint8_t>(delta_level(samples.base_exponents[i], top_level));
+  }
+}
+
+// How many bits the magnitude of a distance has, -1 being as large as 0.
+std::size_t length_of(std::int64_t distance) {
+  const auto magnitude = static_cast<std::uint64_t>(distance ^ (distance >> 63));
+  // One more is never zero, for which CPUs have no answer.
+  return static_cast<std::size_t>(std::bit_width(2 * magnitude + 1) - 1);
+}
+
+Levels decide_levels(const DeltaSamples& samples, const SampleLevels& level_of,
+                     const DeltaFormat& format) {
   Levels levels{};
-  for (const DeltaSample& value : sample) {
-    Level& level = levels[delta_level(value.base_exponent, top_level)];
-    ++level.count;
-    const auto magnitude =
-        static_cast<std::uint64_t>(value.distance < 0 ? -1 - value.distance : value.distance);
-    ++level.lengths[static_cast<std::size_t>(std::bit_width(magnitude))];
+  for (std::size_t i = 0; i < samples.size; ++i) {
+    ++levels[level_of[i]].lengths[length_of(samples.distances[i])];
+  }
+  for (Level& level : levels) {
+    level.count = std::accumulate(level.lengths.begin(), level.lengths.end(), 0U);
   }
   choose_all_low_bits(levels, format);
-  for (const DeltaSample& value : sample) {
-    Level& level = levels[delta_level(value.base_exponent, top_level)];
-    if (!level.direct) ++level.symbols[delta_symbol(value.distance, level.low_bits)];
+  // Of levels that are coded directly nobody looks at the symbols.
+  for (std::size_t i = 0; i < samples.size; ++i) {
+    Level& level = levels[level_of[i]];
+    ++level.symbols[delta_symbol(samples.distances[i], level.low_bits)];
   }
   choose_direct(levels, format);
   return levels;
@@ -119,12 +152,13 @@ Levels decide_levels(Samples sample, unsigned top_level, const DeltaFormat& form
 
 double entropy_bits(const SymbolCounts& counts) {
   std::uint32_t total = 0;
-  double sum = 0;
-  for (const std::uint32_t count : counts) {
-    total += count;
-    sum += count * log2_of(count);
+  // Two sums, since each addition waits for the one before.
+  double sum[2] = {};
+  for (unsigned symbol = 0; symbol < kSymbols; ++symbol) {
+    total += counts[symbol];
+    sum[symbol % 2] += counts[symbol] * log2_of(counts[symbol]);
   }
-  return total * log2_of(total) - sum;
+  return total * log2_of(total) - (sum[0] + sum[1]);
 }
 
 void add(const SymbolCounts& from, SymbolCounts& to) {
@@ -180,17 +214,21 @@ unsigned direct_symbol(unsigned exponent, unsigned top_exponent) {
   return coded ? top_exponent - exponent : kDeltaEscape;
 }
 
-void count_direct(Samples sample, DeltaFit& fit, SymbolCounts& counts) {
-  std::array<std::uint32_t, kExponents> of_exponent{};
-  std::size_t total = 0;
-  for (const DeltaSample& value : sample) {
-    if (!fit.plan[delta_level(value.base_exponent, fit.top_level)].direct) continue;
-    ++of_exponent[value.exponent % kExponents];
-    ++total;
+void count_direct(const DeltaSamples& samples, const SampleLevels& level_of, const Levels& levels,
+                  unsigned exponents, DeltaFit& fit, SymbolCounts& counts) {
+  ExponentCounts of_exponent(exponents);
+  for (const Level& level : levels) of_exponent.total += level.direct ? level.count : 0;
+  if (of_exponent.total == 0) return;
+  // Others are counted where nobody looks.
+  std::array<std::uint16_t, kDeltaLevels> least{};
+  for (unsigned i = 0; i < kDeltaLevels; ++i) {
+    least[i] = static_cast<std::uint16_t>(levels[i].direct ? 0 : exponents);
   }
-  if (total == 0) return;
-  fit.top_exponent = high_exponent(of_exponent, total, 500);
-  for (unsigned exponent = 0; exponent < kExponents; ++exponent) {
+  for (std::size_t i = 0; i < samples.size; ++i) {
+    ++of_exponent.parts[i % 4][std::max(samples.exponents[i], least[level_of[i]])];
+  }
+  fit.top_exponent = of_exponent.high(500);
+  for (unsigned exponent = 0; exponent < exponents; ++exponent) {
     counts[direct_symbol(exponent, fit.top_exponent)] += of_exponent[exponent];
   }
 }
@@ -224,20 +262,22 @@ double estimate_bits(const ContextCounts& counts, const Levels& levels, const De
 
 }  // namespace
 
-DeltaFit fit_delta(std::span<const DeltaSample> sample, const DeltaFormat& format) {
+DeltaFit fit_delta(const DeltaSamples& samples, const DeltaFormat& format) {
   DeltaFit fit;
-  fit.top_level = top_level_of(sample);
-  const Levels levels = decide_levels(sample, fit.top_level, format);
+  fit.top_level = top_level_of(samples, format.exponents);
+  SampleLevels level_of;
+  levels_of(samples, fit.top_level, level_of);
+  const Levels levels = decide_levels(samples, level_of, format);
   write_plan(levels, fit);
   ContextCounts counts{};
   for (unsigned i = 0; i < kDeltaLevels; ++i) {
     if (!levels[i].direct) add(levels[i].symbols, counts[fit.plan[i].context]);
   }
-  count_direct(sample, fit, counts[kDeltaDirectContext]);
+  count_direct(samples, level_of, levels, format.exponents, fit, counts[kDeltaDirectContext]);
   for (SymbolCounts& of_context : counts) escape_rare_symbols(of_context);
   fit.contexts = RansContextModel::from_counts(counts);
   fit.bits_per_value =
-      estimate_bits(counts, levels, fit, format) / static_cast<double>(sample.size());
+      estimate_bits(counts, levels, fit, format) / static_cast<double>(samples.size);
   return fit;
 }
 

@@ -9,20 +9,24 @@
 
 #include <array>
 #include <cstdint>
-#include <span>
 
 #include "delta_level.h"
 #include "rans.h"
 
 namespace weightfs::codec {
 
-struct DeltaSample {
-  std::int64_t distance;  // in representable values
-  unsigned base_exponent;
-  unsigned exponent;
+constexpr std::size_t kMaxDeltaSamples = 8192;
+
+// Sampled values, one at least, by their parts.
+struct DeltaSamples {
+  std::size_t size = 0;
+  std::array<std::int64_t, kMaxDeltaSamples> distances;  // in representable values
+  std::array<std::uint16_t, kMaxDeltaSamples> base_exponents;
+  std::array<std::uint16_t, kMaxDeltaSamples> exponents;
 };
 
 struct DeltaFormat {
+  unsigned exponents;      // how many there are, at most 2048
   unsigned direct_bits;    // stored of a direct value beside its symbol
   unsigned most_low_bits;  // beyond, values are coded directly
   double escape_bits;      // that an escape takes beside its symbol, about
@@ -44,8 +48,6 @@ struct DeltaFit {
   double bits_per_value = 0;
 };
 
-// Fits to a sample of at most kMaxDeltaSamples values, one at least.
-constexpr std::size_t kMaxDeltaSamples = 8192;
-DeltaFit fit_delta(std::span<const DeltaSample> sample, const DeltaFormat& format);
+DeltaFit fit_delta(const DeltaSamples& samples, const DeltaFormat& format);
 
 }  // namespace weightfs::codec

@@ -12,36 +12,32 @@ namespace {
 constexpr std::size_t kSampleValues = 4096;
 constexpr std::size_t kPieceValues = kDeltaGroup / 2;
 
-struct Sample {
-  std::array<DeltaSample, kMaxDeltaSamples> values;
-  std::size_t size = 0;
-};
-
-// One value (delta_kernels.h has the formulas).
+// Adds one value (delta_kernels.h has the formulas).
 template <class Word>
-DeltaSample compare(Word value, Word base, unsigned mantissa_bits) {
+void add_sample(Word value, Word base, unsigned mantissa_bits, DeltaSamples& samples) {
   constexpr unsigned kSignShift = 8 * sizeof(Word) - 1;
   constexpr auto kMagnitude = static_cast<Word>((Word{1} << kSignShift) - 1);
   const auto turned = static_cast<Word>(value ^ (base & ~kMagnitude));
-  const auto line = static_cast<Word>(turned >> kSignShift != 0 ? turned ^ kMagnitude : turned);
+  const auto sign_mask = static_cast<Word>(Word{0} - (turned >> kSignShift));
+  const auto line = static_cast<Word>(turned ^ (sign_mask & kMagnitude));
   const auto distance = static_cast<Word>(line - (base & kMagnitude));
-  return {.distance = static_cast<std::make_signed_t<Word>>(distance),
-          .base_exponent = static_cast<unsigned>((base & kMagnitude) >> mantissa_bits),
-          .exponent = static_cast<unsigned>((value & kMagnitude) >> mantissa_bits)};
+  const std::size_t i = samples.size++;
+  samples.distances[i] = static_cast<std::make_signed_t<Word>>(distance);
+  samples.base_exponents[i] = static_cast<std::uint16_t>((base & kMagnitude) >> mantissa_bits);
+  samples.exponents[i] = static_cast<std::uint16_t>((value & kMagnitude) >> mantissa_bits);
 }
 
 // Halves of groups, spread evenly, the first half and the second in turn.
 template <class Word>
 void take_sample(ByteSpan values, ByteSpan base, std::span<const std::uint32_t> groups,
-                 unsigned mantissa_bits, Sample& sample) {
+                 unsigned mantissa_bits, DeltaSamples& samples) {
   const std::size_t step = std::max<std::size_t>(1, groups.size() * kPieceValues / kSampleValues);
   for (std::size_t g = 0, turn = 0; g < groups.size(); g += step, ++turn) {
     const std::size_t first = groups[g] * kDeltaGroup + turn % 2 * kPieceValues;
+    if (samples.size + kPieceValues > kMaxDeltaSamples) return;
     for (std::size_t i = first; i < first + kPieceValues; ++i) {
-      if (sample.size == sample.values.size()) return;
-      sample.values[sample.size++] =
-          compare(load_unaligned<Word>(&values[sizeof(Word) * i]),
-                  load_unaligned<Word>(&base[sizeof(Word) * i]), mantissa_bits);
+      add_sample(load_unaligned<Word>(&values[sizeof(Word) * i]),
+                 load_unaligned<Word>(&base[sizeof(Word) * i]), mantissa_bits, samples);
     }
   }
 }
@@ -49,14 +45,17 @@ void take_sample(ByteSpan values, ByteSpan base, std::span<const std::uint32_t> 
 DeltaFormat describe(DeltaFloat format) {
   const unsigned mantissa_bits = delta_mantissa_bits(format);
   const unsigned bits = 8 * static_cast<unsigned>(delta_value_bytes(format));
+  const unsigned exponents = 1U << (bits - 1 - mantissa_bits);
   // Of 16 bits an escape takes a distance in a byte, or rarely a value behind one, and its low bits
   // for nothing; of more, the value, and about half of the low bits.
   if (bits == 16) {
-    return {.direct_bits = mantissa_bits + 1,
+    return {.exponents = exponents,
+            .direct_bits = mantissa_bits + 1,
             .most_low_bits = std::min(8U, mantissa_bits),
             .escape_bits = 14};
   }
-  return {.direct_bits = mantissa_bits + 1,
+  return {.exponents = exponents,
+          .direct_bits = mantissa_bits + 1,
           .most_low_bits = mantissa_bits,
           .escape_bits = bits + mantissa_bits / 2.0};
 }
@@ -75,12 +74,13 @@ void complete_tables(DeltaTables& tables) {
   }
 }
 
-void map_symbols(const RansContextModel& contexts, DeltaTables& tables) {
+void map_codes(const RansContextModel& contexts, DeltaTables& tables) {
   for (unsigned context = 0; context < kRansContexts; ++context) {
     for (unsigned symbol = 0; symbol < kRansContextSymbols; ++symbol) {
       const bool has_code = contexts.frequency[context][symbol] != 0;
-      tables.symbol_map[context * kRansContextSymbols + symbol] =
-          static_cast<std::uint8_t>(has_code ? symbol : kDeltaEscape);
+      const unsigned first = context * kRansContextSymbols;
+      tables.code_map[first + symbol] =
+          static_cast<std::uint8_t>(first + (has_code ? symbol : kDeltaEscape));
     }
   }
 }
@@ -94,19 +94,19 @@ bool is_valid_plan(unsigned plan, unsigned mantissa_bits) {
 
 DeltaPlan fit_delta_plan(ByteSpan values, ByteSpan base, std::span<const std::uint32_t> groups,
                          DeltaFloat format) {
-  Sample sample;
+  DeltaSamples samples;
   const unsigned mantissa_bits = delta_mantissa_bits(format);
   switch (delta_value_bytes(format)) {
     case 2:
-      take_sample<std::uint16_t>(values, base, groups, mantissa_bits, sample);
+      take_sample<std::uint16_t>(values, base, groups, mantissa_bits, samples);
       break;
     case 4:
-      take_sample<std::uint32_t>(values, base, groups, mantissa_bits, sample);
+      take_sample<std::uint32_t>(values, base, groups, mantissa_bits, samples);
       break;
     default:
-      take_sample<std::uint64_t>(values, base, groups, mantissa_bits, sample);
+      take_sample<std::uint64_t>(values, base, groups, mantissa_bits, samples);
   }
-  const DeltaFit fit = fit_delta(std::span(sample.values).first(sample.size), describe(format));
+  const DeltaFit fit = fit_delta(samples, describe(format));
   DeltaPlan plan;
   plan.tables.top_level = static_cast<std::uint16_t>(fit.top_level);
   plan.tables.top_exponent = static_cast<std::uint16_t>(fit.top_exponent);
@@ -116,7 +116,7 @@ DeltaPlan fit_delta_plan(ByteSpan values, ByteSpan base, std::span<const std::ui
     const unsigned context = static_cast<unsigned>(level.context) << kDeltaContextShift;
     plan.tables.plan[i] = static_cast<std::uint8_t>(low_bits | context);
   }
-  map_symbols(fit.contexts, plan.tables);
+  map_codes(fit.contexts, plan.tables);
   complete_tables(plan.tables);
   plan.contexts = fit.contexts;
   plan.bits_per_value = fit.bits_per_value;

@@ -1,5 +1,6 @@
 // The delta kernels for any CPU. GCC's vectors become what the baseline has.
 #include "delta_groups.h"
+#include "delta_planes.h"
 
 namespace weightfs::codec {
 namespace {
@@ -42,6 +43,9 @@ struct Table {
 struct Scalar {
   using Table64 = Table<64>;
   using Table128 = Table<128>;
+  using BitPlanes = TestedPlanes<Scalar>;
+  using OddPlanes = ComparedPlanes<Scalar>;
+  using PlaneWords = SpreadPlanes<Scalar>;
 
   template <unsigned kSize>
   static Vector8 look_up(Table<kSize> table, Vector8 index) {
@@ -108,6 +112,10 @@ struct Scalar {
   }
   static std::uint64_t count_bits(std::uint64_t bits) {
     return static_cast<std::uint64_t>(__builtin_popcountll(bits));
+  }
+  template <std::size_t kValueBytes>
+  static void list_values(std::uint64_t places, std::uint32_t first, std::uint32_t*& values) {
+    list_places(places, kValueBytes, first, values);
   }
   template <class Words>
   static Words shift_left(Words x, Words counts) {

@@ -76,11 +76,11 @@ struct RansContextModel {
       const std::array<std::array<std::uint32_t, kRansContextSymbols>, kRansContexts>& counts);
 };
 
-// Appends the stream of `symbols`, which must have frequencies in their contexts (0..3). Both
-// buffers must reach to rans_padded(size) and are overwritten there.
-void encode_rans_contexts(MutableByteSpan symbols, MutableByteSpan contexts,
-                          const RansContextModel& model, RansScratch& scratch, StreamWriter& out,
-                          Isa isa = active_isa());
+// Appends the stream of symbols that must have frequencies in their contexts: each of `codes` is
+// context * kRansContextSymbols + symbol. The buffer must reach to rans_padded(size) and is
+// overwritten there.
+void encode_rans_contexts(MutableByteSpan codes, const RansContextModel& model,
+                          RansScratch& scratch, StreamWriter& out, Isa isa = active_isa());
 
 // Reads a stream of `symbols.size()` symbols, given as many contexts. Symbols have a frequency, and
 // so are less than 32, whatever the stream holds.

@@ -8,7 +8,6 @@ namespace weightfs::codec {
 namespace {
 
 using avx512::Codes;
-using avx512::context_codes;
 using avx512::ContextDecodeTable;
 using avx512::Lookup128;
 using avx512::States;
@@ -141,7 +140,8 @@ void decode_context_lanes(RansContextDecodeJob& caller_job) {
 #pragma GCC unroll 2
     for (unsigned v = 0; v < 2; ++v) {
       if (v >= vectors) continue;
-      const __m512i contexts = _mm512_loadu_si512(job.contexts + kRansVector * v);
+      const __m512i contexts =
+          _mm512_slli_epi16(_mm512_loadu_si512(job.contexts + kRansVector * v), 6);
       const __m512i symbols = avx512::decode_contexts(x[v % kPairs], table, contexts, job.in);
       _mm512_storeu_si512(job.symbols + kRansVector * v, symbols);
     }
@@ -181,8 +181,7 @@ void encode_context_lanes(RansContextEncodeJob& caller_job) {
       const unsigned v = 1 - i;
       if (v >= vectors) continue;
       const std::size_t at = group * kRansGroup + kRansVector * v;
-      const __m512i codes = context_codes(_mm512_loadu_si512(job.contexts + at),
-                                          _mm512_loadu_si512(job.symbols + at));
+      const __m512i codes = _mm512_loadu_si512(job.codes + at);
       const Codes by_lane = {table.frequency(codes), table.start(codes),
                              table.reciprocal_low(codes), table.reciprocal_high(codes)};
       avx512::retreat(x[v % kPairs], by_lane, job.out);

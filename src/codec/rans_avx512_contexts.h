@@ -33,23 +33,25 @@ struct ContextDecodeTable {
         frequency(table.frequency),
         start(table.start) {}
 
+  // The context in the highest two bits of each byte.
   [[gnu::always_inline]] __m512i symbols(__m512i slots, __m512i contexts) const {
-    const __mmask64 odd = _mm512_test_epi8_mask(contexts, _mm512_set1_epi8(1));
-    const __mmask64 upper = _mm512_test_epi8_mask(contexts, _mm512_set1_epi8(2));
+    const __mmask64 odd = _mm512_test_epi8_mask(contexts, _mm512_set1_epi8(0x40));
+    const __mmask64 upper = _mm512_movepi8_mask(contexts);
     const __m512i of01 = _mm512_mask_mov_epi8(symbol0(slots), odd, symbol1(slots));
     const __m512i of23 = _mm512_mask_mov_epi8(symbol2(slots), odd, symbol3(slots));
     return _mm512_mask_mov_epi8(of01, upper, of23);
   }
 };
 
-// context * 32 + symbol; both are small, so that the shift leaves each in its byte.
+// context * 32 + symbol, contexts as above.
 [[gnu::always_inline]] inline __m512i context_codes(__m512i contexts, __m512i symbols) {
-  const __m512i three = _mm512_set1_epi8(3);
-  return _mm512_or_si512(_mm512_slli_epi16(_mm512_and_si512(contexts, three), 5), symbols);
+  // symbols | (shifted & 0x60)
+  return _mm512_ternarylogic_epi32(symbols, _mm512_srli_epi16(contexts, 1), _mm512_set1_epi8(0x60),
+                                   0xF8);
 }
 
-// The next 64 symbols, in contexts that are known. Reads 64 bytes at `in` and takes at most as
-// many.
+// The next 64 symbols, in contexts that the highest two bits of each byte say; others are ignored.
+// Reads 64 bytes at `in` and takes at most as many.
 [[gnu::always_inline]] inline __m512i decode_contexts(States& x, const ContextDecodeTable& table,
                                                       __m512i contexts, const std::byte*& in) {
   const __m512i slots =

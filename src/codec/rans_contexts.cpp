@@ -69,12 +69,10 @@ RansContextDecodeTable decode_table(const RansContextModel& model) {
 
 }  // namespace
 
-void encode_rans_contexts(MutableByteSpan symbols, MutableByteSpan contexts,
-                          const RansContextModel& model, RansScratch& scratch, StreamWriter& out,
-                          Isa isa) {
-  pad_with_last(symbols);
-  pad_with_last(contexts);
-  const std::size_t count = rans_padded(symbols.size());
+void encode_rans_contexts(MutableByteSpan codes, const RansContextModel& model,
+                          RansScratch& scratch, StreamWriter& out, Isa isa) {
+  pad_with_last(codes);
+  const std::size_t count = rans_padded(codes.size());
   const RansLanes lanes = RansLanes::for_count(count);
   out.u8(static_cast<std::uint8_t>(lanes.code << 4));
   for (const auto& frequency : model.frequency) as_table(frequency).write(out);
@@ -82,8 +80,7 @@ void encode_rans_contexts(MutableByteSpan symbols, MutableByteSpan contexts,
   const RansContextEncodeTable table = encode_table(model);
   const MutableByteSpan bytes = scratch.bytes.get(count);
   RansStates states;
-  RansContextEncodeJob job = {.symbols = symbols.data(),
-                              .contexts = contexts.data(),
+  RansContextEncodeJob job = {.codes = codes.data(),
                               .count = count,
                               .states = states.of_lane.data(),
                               .lanes = lanes.count(),

@@ -93,8 +93,7 @@ struct RansContextDecodeJob {
 using RansContextDecode = void (*)(RansContextDecodeJob& job);  // stops as RansDecode does
 
 struct RansContextEncodeJob {
-  const std::byte* symbols;  // 0..31, each with a frequency in its context
-  const std::byte* contexts;
+  const std::byte* codes;  // context * 32 + symbol, each with a frequency
   std::size_t count;
   std::uint16_t* states;
   std::size_t lanes;

@@ -93,8 +93,7 @@ void decode_contexts(RansContextDecodeJob& job) {
 
 void encode_contexts(RansContextEncodeJob& job) {
   for (std::size_t i = job.count; i-- > 0;) {
-    const unsigned code = std::to_integer<unsigned>(job.contexts[i]) * kRansContextSymbols +
-                          std::to_integer<unsigned>(job.symbols[i]);
+    const auto code = std::to_integer<unsigned>(job.codes[i]);
     std::uint16_t& state = job.states[i & (job.lanes - 1)];
     const RansContextEncodeTable& table = *job.table;
     const unsigned reciprocal =

@@ -170,13 +170,13 @@ ContextPlane make_context_plane(std::size_t count) {
   return plane;
 }
 
-ByteVector encode(ContextPlane& plane, std::size_t count, Isa isa) {
+ByteVector encode(const ContextPlane& plane, std::size_t count, Isa isa) {
   ByteVector stream(rans_capacity(count));
   RansScratch scratch;
   StreamWriter out(stream);
-  encode_rans_contexts(MutableByteSpan(plane.symbols).first(count),
-                       MutableByteSpan(plane.contexts).first(count), plane.model, scratch, out,
-                       isa);
+  ByteVector codes(rans_padded(count));
+  for (std::size_t i = 0; i < count; ++i) codes[i] = plane.contexts[i] << 5 | plane.symbols[i];
+  encode_rans_contexts(MutableByteSpan(codes).first(count), plane.model, scratch, out, isa);
   EXPECT_FALSE(out.failed());
   stream.resize(out.size());
   return stream;

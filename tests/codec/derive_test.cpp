@@ -1,5 +1,6 @@
 // Casts against definitions that share nothing with them.
 #include "derive.h"
+#include "ggml_kernels.h"
 
 #include <gtest/gtest.h>
 
@@ -202,6 +203,73 @@ TEST(DeriveGgml, GivesWhatTheReferenceGives) {
   const ByteSpan brains = std::as_bytes(std::span(bf16));
   EXPECT_EQ(quantized(quantize_bf16_to_q8_0, brains, 34), reference_q8_0(of_bf16));
   EXPECT_EQ(quantized(quantize_bf16_to_q4_0, brains, 18), reference_q4_0(of_bf16));
+}
+
+// Whatever bits a base holds: blocks of random ones, and of values with NaNs, infinities, denormals
+// and ties between them.
+std::vector<float> values_of_any_kind() {
+  std::mt19937 random(5);
+  std::normal_distribution<float> normal(0, 0.02F);
+  constexpr float kSpecial[] = {NAN, -NAN, INFINITY, -INFINITY, 0.0F, -0.0F, 1e-40F, 3e38F};
+  std::vector<float> values(32 * 3000);
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const std::size_t kind = i / 32 % 5;
+    values[i] = normal(random);
+    if (kind == 1) values[i] = std::bit_cast<float>(static_cast<std::uint32_t>(random()));
+    if (kind == 2 && random() % 16 == 0) values[i] = kSpecial[random() % std::size(kSpecial)];
+    if (kind == 3) values[i] = static_cast<float>(static_cast<int>(random() % 511) - 255) / 2;
+    if (kind == 4) values[i] *= 1e-37F;
+  }
+  return values;
+}
+
+TEST(DeriveGgml, GivesTheSameOnEveryInstructionSet) {
+  const std::vector<float> values = values_of_any_kind();
+  const auto f16 = cast<std::uint16_t>(round_to_f16, values);
+  const auto bf16 = cast<std::uint16_t>(truncate_to_bf16, values);
+  const std::size_t blocks = values.size() / kGgmlValues;
+  const auto quantized = [&](GgmlQuantize function, ByteSpan from, std::size_t block_bytes) {
+    ByteVector to(blocks * block_bytes);
+    function(from.data(), to.data(), blocks);
+    return to;
+  };
+  const auto by = [&](const GgmlQuantizations& kernels, std::size_t block_bytes) {
+    return std::vector<ByteVector>{
+        quantized(kernels.of_f32, std::as_bytes(std::span(values)), block_bytes),
+        quantized(kernels.of_bf16, std::as_bytes(std::span(bf16)), block_bytes),
+        quantized(kernels.of_f16, std::as_bytes(std::span(f16)), block_bytes)};
+  };
+  const GgmlKernels& scalar = ggml_kernels(Isa::scalar);
+  for (const Isa isa : available_isas()) {
+    const GgmlKernels& kernels = ggml_kernels(isa);
+    EXPECT_EQ(by(kernels.to_q8_0, kQ8BlockBytes), by(scalar.to_q8_0, kQ8BlockBytes))
+        << isa_name(isa);
+    EXPECT_EQ(by(kernels.to_q4_0, kQ4BlockBytes), by(scalar.to_q4_0, kQ4BlockBytes))
+        << isa_name(isa);
+  }
+}
+
+// As docs/codecs-derived.md says.
+TEST(DeriveGgml, GivesZeroCodesToWhatGgmlNeverMeets) {
+  for (const float special : {NAN, INFINITY, 1e-40F}) {
+    std::vector<float> values(kGgmlValues, 0.5F * special);
+    values[7] = special;
+    for (const Isa isa : available_isas()) {
+      const ByteSpan from = std::as_bytes(std::span(values));
+      ByteVector q8_0(kQ8BlockBytes);
+      ByteVector q4_0(kQ4BlockBytes);
+      ggml_kernels(isa).to_q8_0.of_f32(from.data(), q8_0.data(), 1);
+      ggml_kernels(isa).to_q4_0.of_f32(from.data(), q4_0.data(), 1);
+      for (std::size_t i = kGgmlScaleBytes; i < kQ8BlockBytes; ++i) {
+        EXPECT_EQ(q8_0[i], std::byte{0}) << special << " " << isa_name(isa);
+      }
+      const auto scale = load_unaligned<std::uint16_t>(q8_0.data());
+      EXPECT_EQ(scale, std::isnan(special) ? 0x7E00 : (std::isinf(special) ? 0x7C00 : 0));
+      for (std::size_t i = kGgmlScaleBytes; i < kQ4BlockBytes; ++i) {
+        EXPECT_EQ(q4_0[i], std::byte{0}) << special << " " << isa_name(isa);
+      }
+    }
+  }
 }
 
 TEST(Derivations, HaveNumbersOfTheirOwnThatNeverChange) {

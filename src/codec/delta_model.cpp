@@ -15,8 +15,6 @@ constexpr unsigned kMostExponents = 2048;
 constexpr unsigned kSplitLevels = 12;
 // Levels of fewer sampled values are guessed from their neighbours.
 constexpr std::uint32_t kFewValues = 4;
-// Bits of a symbol whose distances have a good k, about.
-constexpr double kSymbolBits = 2.6;
 // Symbols rarer than this share escape: a code takes a 128th, which costs the others more.
 constexpr std::uint32_t kRareShare = 330;
 

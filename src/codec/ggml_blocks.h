@@ -146,7 +146,7 @@ struct ToQ4 {
 
   [[gnu::always_inline]] static void codes(const Floats& values, float factor, Ints& codes) {
     const Floats shifted = Cpu::codes_of_4_bits(values, factor);
-    const Floats code = (shifted >= 0.0F) & (shifted < 256.0F) ? shifted : Floats{};
+    const Floats code = ((shifted >= 0.0F) & (shifted < 256.0F)) ? shifted : Floats{};
     const Ints whole = __builtin_convertvector(code, Ints);
     codes = whole < 15 ? whole : Ints{} + 15;
   }

@@ -21,6 +21,22 @@ namespace {
 constexpr std::size_t kReservedDescriptors = 128;
 constexpr std::uint64_t kLargestReserveBytes = std::uint64_t{64} << 20;
 
+constexpr std::uint64_t kLeastReserveBytes = std::uint64_t{1} << 20;
+constexpr const char* kReserveName = "/reserve";
+
+struct Room {
+  std::uint64_t available_bytes = 0;
+  std::uint64_t reserve_bytes = 0;  // that metadata should find
+};
+
+Result<Room> room_on(const std::string& path) {
+  struct statvfs status {};
+  if (::statvfs(path.c_str(), &status) != 0) return fail_errno(errno, "statvfs " + path);
+  const std::uint64_t total = static_cast<std::uint64_t>(status.f_blocks) * status.f_frsize;
+  return Room{.available_bytes = static_cast<std::uint64_t>(status.f_bavail) * status.f_frsize,
+              .reserve_bytes = std::min(kLargestReserveBytes, total / 50)};
+}
+
 struct CloseDirectory {
   void operator()(DIR* directory) const { ::closedir(directory); }
 };
@@ -51,6 +67,7 @@ Result<std::unique_ptr<StagingArea>> StagingArea::open(const std::string& path, 
   if (!read_only && ::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) {
     return fail_errno(errno, "can't make " + path);
   }
+  if (!read_only) ::unlink((path + kReserveName).c_str());  // of a daemon that was killed
   return std::unique_ptr<StagingArea>(new StagingArea(path, read_only));
 }
 
@@ -108,15 +125,43 @@ Result<std::uint64_t> StagingArea::free_bytes() const {
 }
 
 Status StagingArea::check_room(std::uint64_t wanted_bytes) const {
-  struct statvfs status {};
-  if (::statvfs(path_.c_str(), &status) != 0) return fail_errno(errno, "statvfs " + path_);
-  const std::uint64_t total = static_cast<std::uint64_t>(status.f_blocks) * status.f_frsize;
-  const std::uint64_t available = static_cast<std::uint64_t>(status.f_bavail) * status.f_frsize;
-  const std::uint64_t reserve = std::min(kLargestReserveBytes, total / 50);
-  if (available < reserve || available - reserve < wanted_bytes) {
+  WEIGHTFS_ASSIGN(const Room room, room_on(path_));
+  if (room.available_bytes < room.reserve_bytes ||
+      room.available_bytes - room.reserve_bytes < wanted_bytes) {
     return fail(Code::no_space, "the store's disk is full");
   }
   return {};
+}
+
+Status StagingArea::keep_reserve() {
+  const std::lock_guard guard(reserve_mutex_);
+  WEIGHTFS_ASSIGN(const Room room, room_on(path_));
+  if (reserve_bytes_ >= room.reserve_bytes) return {};
+  if (room.available_bytes < room.reserve_bytes * 2) {
+    return fail(Code::no_space, "the store's disk is full");
+  }
+  if (!reserve_) {
+    WEIGHTFS_ASSIGN(reserve_, open_file(path_ + kReserveName, O_RDWR | O_CREAT, 0600));
+  }
+  const int refused = ::posix_fallocate(reserve_.get(), 0, static_cast<off_t>(room.reserve_bytes));
+  if (refused != 0) return fail_errno(refused, "can't keep room for the metadata");
+  reserve_bytes_ = room.reserve_bytes;
+  return {};
+}
+
+bool StagingArea::yield_reserve() {
+  const std::lock_guard guard(reserve_mutex_);
+  if (reserve_bytes_ == 0) return false;
+  reserve_bytes_ = reserve_bytes_ > kLeastReserveBytes ? reserve_bytes_ / 2 : 0;
+  return ::ftruncate(reserve_.get(), static_cast<off_t>(reserve_bytes_)) == 0;
+}
+
+void StagingArea::drop_reserve() {
+  const std::lock_guard guard(reserve_mutex_);
+  if (!reserve_) return;
+  reserve_ = UniqueFd();
+  reserve_bytes_ = 0;
+  ::unlink((path_ + kReserveName).c_str());
 }
 
 }  // namespace weightfs::file

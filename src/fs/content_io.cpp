@@ -133,6 +133,7 @@ Status Filesystem::Impl::set_live_size(Node& node, std::uint64_t size_bytes) {
   if (size_bytes > content.size_bytes && disk_full) {
     return fail(Code::no_space, "the store's disk is full");
   }
+  if (node.loan) return set_lent_size(node, size_bytes);
   if (size_bytes != content.size_bytes) {
     file::set_size(content, size_bytes);
     if (content.recipe_limit_bytes == 0) content.recipe = tree::RecipeId::none;
@@ -180,7 +181,11 @@ Status Filesystem::Impl::compact_ranges(Node& node) {
 }
 
 void Filesystem::Impl::content_changed(Node& node) {
-  node.record.mtime = node.record.ctime = current_time();
+  content_changed(node, current_time());
+}
+
+void Filesystem::Impl::content_changed(Node& node, const timespec& when) {
+  node.record.mtime = node.record.ctime = when;
   if (node.version == node.settled_version) node.dirty_since = Clock::now();
   ++node.version;
   node.attributes_dirty = true;

@@ -120,6 +120,7 @@ tree::RecipeHeader put_entries(tree::Change& change, tree::RecipeId id, const En
 // With both nodes' locks held. 0 where nothing can be shared.
 Result<std::uint64_t> Filesystem::Impl::share_range(Node& source, Node& target,
                                                     const CopyRange& range) {
+  if (target.loan) return 0;
   tree::ContentRecord content = target.record.content;
   file::clear_range(content, range.target_offset_bytes,
                     range.target_offset_bytes + range.length_bytes);
@@ -187,6 +188,7 @@ Result<std::uint64_t> Filesystem::copy_range(const CopyRange& wanted) {
     const bool from_first = from.inode < to.inode;
     const std::unique_lock first((from_first ? from : to).mutex);
     const std::unique_lock second((from_first ? to : from).mutex);
+    impl_->absorb(from);
     const std::uint64_t size = from.record.content.size_bytes;
     if (range.source_offset_bytes >= size) return 0;
     range.length_bytes = std::min(range.length_bytes, size - range.source_offset_bytes);

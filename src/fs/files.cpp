@@ -100,6 +100,7 @@ Result<ReadResult> Filesystem::read(Handle handle, std::uint64_t offset_bytes,
                                     std::size_t size_bytes) {
   WEIGHTFS_ASSIGN(const auto file, impl_->handles.get(handle));
   Node& node = *file->node;
+  impl_->refresh(node);
   ReadResult result;
   {
     const std::shared_lock guard(node.mutex);
@@ -147,6 +148,7 @@ Result<std::size_t> Filesystem::write_from(Handle handle, std::uint64_t offset_b
   Node& node = *file->node;
   impl_->wait_for_descriptor(node);
   const std::unique_lock guard(node.mutex);
+  impl_->absorb(node);
   tree::ContentRecord& content = node.record.content;
   const std::uint64_t offset = file->append ? content.size_bytes : offset_bytes;
   if (offset > kLargestOffset - size_bytes) {
@@ -157,6 +159,10 @@ Result<std::size_t> Filesystem::write_from(Handle handle, std::uint64_t offset_b
   WEIGHTFS_TRY(impl_->ensure_staging(node));
   WEIGHTFS_FAULT_POINT("staging.write");
   WEIGHTFS_ASSIGN(const std::size_t written, fill(node.staging->fd(), offset));
+  if (node.loan) {
+    impl_->absorb(node);
+    return written;
+  }
   file::mark_range(content, offset, offset + written, tree::RangeKind::staged);
   content.size_bytes = std::max(content.size_bytes, offset + written);
   impl_->content_changed(node);
@@ -178,6 +184,7 @@ Status Filesystem::allocate(Handle handle, AllocateKind kind, std::uint64_t offs
   const std::uint64_t end = offset_bytes + length_bytes;
   const bool allocates = kind == AllocateKind::allocate || kind == AllocateKind::keep_size;
   if (allocates) WEIGHTFS_TRY(impl_->staging->check_room(length_bytes));
+  if (node.loan) return impl_->allocate_lent(node, kind, offset_bytes, length_bytes);
   if (!allocates && offset_bytes < content.size_bytes) {
     file::mark_range(content, offset_bytes, std::min(end, content.size_bytes),
                      tree::RangeKind::zero);
@@ -205,9 +212,10 @@ void Filesystem::release(Handle handle) {
   const auto file = impl_->handles.take(handle);
   if (!file) return;
   const NodePointer& node = file->node;
+  const bool loan_ended = impl_->end_loan(*file);
   const bool unknown = impl_->nodes->drop_handle(*node, file->writable);
   if (unknown) impl_->remove_if_unknown(node);
-  if (file->writable && impl_->nodes->writer_count(*node) == 0) {
+  if ((file->writable || loan_ended) && impl_->nodes->writer_count(*node) == 0) {
     impl_->queue_seal(node, std::chrono::milliseconds(impl_->options.seal_delay_ms));
   }
   if (unknown) impl_->nodes->evict(node);

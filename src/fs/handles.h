@@ -21,6 +21,7 @@ struct OpenFile {
   bool append = false;
   bool keeps_atime = false;                   // O_NOATIME
   std::shared_ptr<ListingEnd> listing_end{};  // of a directory; 0 until the listing begins
+  mutable bool is_lent = false;               // counts in its node's Loan; protected by its mutex
 };
 
 class HandleTable {

@@ -74,10 +74,22 @@ struct Filesystem::Impl {
   Status set_live_size(Node& node, std::uint64_t size_bytes);
   Status compact_ranges(Node& node);
   void content_changed(Node& node);  // times, version, and the dirty set
+  void content_changed(Node& node, const timespec& when);
   bool is_atime_due(const Node& node, const timespec& now) const;
   void touch_atime(const NodePointer& node);  // takes the lock itself
   void prefetch(Node& node, std::uint64_t begin, std::uint64_t end);
   Error explain(const Node& node, std::uint64_t offset_bytes, Error error) const;
+
+  // lending.cpp: with the node's lock held exclusively, but for refresh().
+  bool begin_loan(Node& node, const OpenFile& file);
+  // Answers whether it was the last handle of a loan.
+  bool end_loan(const OpenFile& file);  // takes the lock itself
+  void absorb(Node& node);              // what the kernel did to a lent file
+  void refresh(Node& node);             // the same, with no lock held
+  Status allocate_lent(Node& node, AllocateKind kind, std::uint64_t offset_bytes,
+                       std::uint64_t length_bytes);
+  Status set_lent_size(Node& node, std::uint64_t size_bytes);
+  void keep_reserve();
 
   // settling.cpp
   void mark_dirty(Node& node);
@@ -88,6 +100,8 @@ struct Filesystem::Impl {
   Status settle_content(const NodePointer& node);
   Status settle_due_nodes(bool everything);
   Status commit_tables();
+  // Makes durable what is about to be cut off: with the node's lock held exclusively.
+  Status commit_smaller(Node& node);
   Status commit_everything();
   void discard_staging(tree::StagingId id);
   void commit_loop();
@@ -163,6 +177,7 @@ struct Filesystem::Impl {
   std::condition_variable timer_changed;
   bool stopping = false;
   std::atomic<bool> disk_full{false};  // the last commit found no room
+  std::atomic<std::size_t> loan_count{0};
 
   std::thread commit_thread;
   std::thread seal_thread;
@@ -171,6 +186,9 @@ struct Filesystem::Impl {
 // The time that the kernel would write into an inode now.
 timespec current_time();
 Status check_name(std::string_view name);
+inline bool is_later(const timespec& a, const timespec& b) {
+  return std::pair(a.tv_sec, a.tv_nsec) > std::pair(b.tv_sec, b.tv_nsec);
+}
 inline bool is_not_found(const Error& error) {
   return error.code == Code::not_found;
 }

@@ -29,6 +29,18 @@ std::uint64_t blocks_of(const Node& node) {
   return blocks;
 }
 
+// What the kernel did to a lent file since it was absorbed.
+void show_loan(const Node& node, Attributes& attributes) {
+  struct stat status {};
+  if (::fstat(node.staging->fd(), &status) != 0) return;
+  attributes.size_bytes = static_cast<std::uint64_t>(status.st_size);
+  attributes.settled = false;
+  if (is_later(status.st_atim, node.loan->seen_atime)) attributes.atime = status.st_atim;
+  if (is_later(status.st_mtim, node.loan->seen_mtime)) {
+    attributes.mtime = attributes.ctime = status.st_mtim;
+  }
+}
+
 }  // namespace
 
 Attributes Filesystem::Impl::attributes_of(const Node& node) {
@@ -48,6 +60,7 @@ Attributes Filesystem::Impl::attributes_of(const Node& node) {
     attributes.size_bytes = record.content.size_bytes;
     attributes.blocks_512 = blocks_of(node);
     attributes.settled = file::is_sealed(record.content);
+    if (node.loan) show_loan(node, attributes);
   } else if (node.is_directory()) {
     attributes.size_bytes = 4096;
   } else {
@@ -133,6 +146,7 @@ Result<Attributes> Filesystem::set_attributes(InodeNumber inode, const SetAttrib
   {
     const std::unique_lock guard(node->mutex);
     if (node->removed) return fail(Code::not_found, "no such inode");
+    impl_->absorb(*node);
     if (changes.size_bytes) {
       if (node->is_directory()) return fail(Code::is_directory, "a directory has no size to set");
       if (!node->is_regular()) return fail(Code::invalid, "not a regular file");

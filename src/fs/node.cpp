@@ -64,6 +64,11 @@ std::uint32_t NodeTable::writer_count(const Node& node) {
   return node.writer_count;
 }
 
+std::uint32_t NodeTable::handle_count(const Node& node) {
+  const std::lock_guard guard(shard_of(node.inode).mutex);
+  return node.handle_count;
+}
+
 bool NodeTable::is_unknown(const Node& node) {
   const std::lock_guard guard(shard_of(node.inode).mutex);
   return node.lookup_count == 0 && node.handle_count == 0;

@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <shared_mutex>
 #include <unordered_map>
 #include <vector>
@@ -28,6 +29,16 @@
 namespace weightfs::fs {
 
 using Clock = std::chrono::steady_clock;
+
+// The kernel reads and writes the staging file of a node without telling: what is known of it is as
+// old as the last Impl::absorb(). Until the last of the handles is released, the content of the
+// file is the whole staging file.
+struct Loan {
+  std::uint32_t handle_count = 0;
+  std::uint32_t writer_count = 0;
+  timespec seen_atime{};  // of the staging file
+  timespec seen_mtime{};
+};
 
 struct Node : std::enable_shared_from_this<Node> {
   Node(InodeNumber number, tree::InodeRecord loaded)
@@ -45,6 +56,7 @@ struct Node : std::enable_shared_from_this<Node> {
   tree::ContentRecord committed;
   // Of record.content.staging; null where that is none, or where its file can't be opened.
   std::shared_ptr<file::StagedFile> staging;
+  std::optional<Loan> loan;  // of `staging`
   // Of record.content.recipe, once it is needed; atomic_load and atomic_store, since readers set
   // it.
   std::shared_ptr<const file::RecipeView> recipe;
@@ -88,6 +100,7 @@ class NodeTable {
   bool drop_handle(Node& node, bool writer);
   void add_handle(Node& node, bool writer);
   std::uint32_t writer_count(const Node& node);
+  std::uint32_t handle_count(const Node& node);
   bool is_unknown(const Node& node);
   // Forgets the node if nobody but the caller's pointer and the table knows it.
   void evict(const NodePointer& node);

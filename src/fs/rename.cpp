@@ -172,6 +172,7 @@ Status Filesystem::Impl::prepare_replacement(const RenameOptions& wanted) {
   if (!node->is_regular() || !replaced->is_regular()) return {};
   {
     const auto locks = lock_all({node, replaced});
+    absorb(*node);
     if (node->version == node->settled_version || can_take_over(*node, *replaced)) return {};
   }
   return settle_content(node);

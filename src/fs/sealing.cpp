@@ -129,7 +129,7 @@ Status Filesystem::Impl::seal_nodes(const std::vector<NodePointer>& due) {
 Result<SealJob> Filesystem::Impl::begin_seal(const NodePointer& node) {
   const std::shared_lock guard(node->mutex);
   SealJob job;
-  if (node->removed || node->record.link_count == 0) return job;
+  if (node->removed || node->record.link_count == 0 || node->loan) return job;
   job.snapshot.content = node->record.content;
   job.snapshot.staged = node->staging;
   job.snapshot.cache = cache.get();
@@ -180,7 +180,8 @@ Status Filesystem::Impl::publish(const NodePointer& node, std::uint64_t version,
   Status published = fault::check("seal.before_publish");
   {
     const std::unique_lock guard(node->mutex);
-    const bool stale = node->version != version || node->removed || node->record.link_count == 0;
+    const bool stale =
+        node->version != version || node->removed || node->loan || node->record.link_count == 0;
     if (published && stale) {
       published = fail(Code::interrupted, "the file was changed while it was sealed");
     }

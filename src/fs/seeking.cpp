@@ -89,6 +89,7 @@ Result<std::uint64_t> Filesystem::Impl::find_hole_block(Node& node, std::uint64_
 Result<std::uint64_t> Filesystem::seek(Handle handle, std::uint64_t offset_bytes, SeekKind kind) {
   WEIGHTFS_ASSIGN(const auto file, impl_->handles.get(handle));
   Node& node = *file->node;
+  impl_->refresh(node);
   const std::shared_lock guard(node.mutex);
   const std::uint64_t size = node.record.content.size_bytes;
   if (offset_bytes >= size) return fail(Code::no_such_offset, "past the end");

@@ -51,6 +51,12 @@ Status Filesystem::Impl::replace_committed(tree::Change& change, Node& node,
 }
 
 Status Filesystem::Impl::settle_content(const NodePointer& node) {
+  {
+    const std::unique_lock guard(node->mutex);
+    absorb(*node);
+    // What is written through a mapping leaves no trace but the bytes.
+    if (node->loan && node->loan->writer_count > 0) ++node->version;
+  }
   for (unsigned round = 0; round < kMostSettleRounds; ++round) {
     tree::ContentRecord snapshot;
     std::shared_ptr<file::StagedFile> staged;
@@ -102,6 +108,7 @@ Status Filesystem::Impl::settle_due_nodes(bool everything) {
     bool due = everything;
     {
       const std::unique_lock guard(node->mutex);
+      absorb(*node);
       const bool settled = node->version == node->settled_version;
       due = !settled && (due || now - node->dirty_since >= wait);
       if (!due && node->attributes_dirty && !node->removed) {
@@ -120,7 +127,7 @@ Status Filesystem::Impl::settle_due_nodes(bool everything) {
     }
     const std::unique_lock guard(node->mutex);
     const std::lock_guard dirty_guard(dirty_mutex);
-    if (node->version == node->settled_version && !node->attributes_dirty) {
+    if (node->version == node->settled_version && !node->attributes_dirty && !node->loan) {
       dirty_nodes.erase(node->inode);
     }
   }
@@ -139,7 +146,10 @@ Status Filesystem::Impl::commit_tables() {
   }
   ids->save(/*exact=*/false);
   WEIGHTFS_FAULT_POINT("commit.before");
-  const Status committed = tree->commit();
+  Status committed = tree->commit();
+  while (!committed && committed.error().code == Code::no_space && staging->yield_reserve()) {
+    committed = tree->commit();
+  }
   disk_full = !committed &&
               (committed.error().code == Code::no_space || committed.error().code == Code::quota);
   if (!committed) {
@@ -153,6 +163,21 @@ Status Filesystem::Impl::commit_tables() {
     if (Status removed = staging->remove(id); !removed) log::warning("{}", removed.error().message);
   }
   return {};
+}
+
+Status Filesystem::Impl::commit_smaller(Node& node) {
+  const tree::ContentRecord content = without_idle_staging(node.record.content);
+  if (content.staging != tree::StagingId::none) WEIGHTFS_TRY(sync_data(node.staging->fd()));
+  {
+    const auto counts = references->lock();
+    tree::Change change(*tree);
+    WEIGHTFS_TRY(replace_committed(change, node, content));
+    put_record(change, node);
+    tree->apply(std::move(change));
+  }
+  node.settled_version = node.version;
+  node.attributes_dirty = false;
+  return commit_tables();
 }
 
 Status Filesystem::Impl::commit_everything() {
@@ -211,6 +236,7 @@ void Filesystem::Impl::commit_loop() {
       log::error("content can't be made durable: {}", settled.error().message);
     }
     if (commit_tables()) reap_unasked();
+    keep_reserve();
     next = Clock::now() + interval;
   }
 }

@@ -7,6 +7,7 @@
 
 #include <cstdlib>
 
+#include "crash_performer.h"
 #include "harness.h"
 #include "weightfs/base/fault.h"
 #include "weightfs/base/fd.h"
@@ -100,10 +101,11 @@ Status work(const std::string& store_path, const WorkerRun& run,
             const std::function<void(char)>& say) {
   WEIGHTFS_ASSIGN(const auto filesystem, Filesystem::open(store_path, crash_options()));
   Script script(run.seed, run.begin);
+  Performer performer(*filesystem);
   for (std::size_t i = 0; i < run.operation_count; ++i) {
     const Operation operation = script.next();
     say('S');
-    WEIGHTFS_TRY(perform(operation, *filesystem));
+    WEIGHTFS_TRY(performer.perform(operation));
     say('D');
   }
   return {};

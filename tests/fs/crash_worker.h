@@ -6,6 +6,7 @@
 #include <string>
 
 #include "crash_model.h"
+#include "weightfs/fs/filesystem.h"
 
 namespace weightfs::fs {
 

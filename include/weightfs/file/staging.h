@@ -58,6 +58,11 @@ class StagingArea {
   Result<std::uint64_t> free_bytes() const;
   // Code::no_space where `wanted_bytes` more would leave less than the reserve that metadata needs.
   Status check_room(std::uint64_t wanted_bytes) const;
+  // Takes that reserve from the disk, for those who write without asking, until it is yielded a
+  // half at a time, or all of it. Code::no_space where there is none.
+  Status keep_reserve();
+  bool yield_reserve();
+  void drop_reserve();
   // Whether so many staging files are open that the process may soon have no descriptor left.
   bool is_crowded() const { return *open_count_ > most_open_; }
 
@@ -70,7 +75,10 @@ class StagingArea {
   StagedFile::OpenCount open_count_ = std::make_shared<std::atomic<std::size_t>>(0);
   std::size_t most_open_;
   std::atomic<bool> has_new_names_{false};
-  std::mutex sync_mutex_;  // whoever finds no new names knows that they are durable; a leaf
+  std::mutex sync_mutex_;     // whoever finds no new names knows that they are durable; a leaf
+  std::mutex reserve_mutex_;  // protects what follows; a leaf
+  UniqueFd reserve_;
+  std::uint64_t reserve_bytes_ = 0;
 };
 
 }  // namespace weightfs::file

@@ -12,6 +12,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -133,6 +134,14 @@ class Filesystem {
   // fsync: content and metadata of the file are durable when it returns.
   Status sync(Handle handle);
   void release(Handle handle);
+
+  // Lends the file's descriptor, so that the kernel moves bytes to and from it by itself and nobody
+  // is told (FUSE passthrough); nothing where the file is not lent. To be asked for each handle,
+  // right after it was opened: as long as one handle of a file is lent, all must be. The descriptor
+  // is the file system's, and open until the last lent handle of the file is released.
+  std::optional<int> lend(Handle handle);
+  // The handle will be served by read() and write() after all. Only for the first that was lent.
+  void take_back(Handle handle);
 
   // Directories. Cookies are stable while the directory changes: 0 is the start, every entry has
   // the cookie of what follows it, and entries that stay are seen exactly once.

@@ -1,6 +1,7 @@
 // What is agreed with the kernel when it connects.
 #include <algorithm>
 
+#include "channel.h"
 #include "operations.h"
 
 namespace weightfs::mount {
@@ -38,6 +39,7 @@ void init(void* userdata, fuse_conn_info* connection) {
   connection->max_background = kMaxBackgroundRequests;
   connection->congestion_threshold = kMaxBackgroundRequests * 3 / 4;
   connection->time_gran = 1;
+  if (context.lending.is_wanted()) offer_passthrough();
   context.on_init();
 }
 

@@ -3,6 +3,7 @@
 #include <linux/falloc.h>
 #include <unistd.h>
 
+#include "channel.h"
 #include "handle.h"
 #include "operations.h"
 
@@ -26,20 +27,41 @@ int flags_without_append(int flags) {
   return flags & ~O_APPEND;
 }
 
+// Says in the reply that the kernel moves the bytes by itself, where it shall.
+class LentReply {
+ public:
+  LentReply(const Reply& reply, Context& context, fs::InodeNumber inode, fuse_file_info& info) {
+    const auto loan =
+        context.lending.lend(inode, handle_of(&info), info.flags, reply.caller_thread());
+    if (!loan) return;
+    says_so_.emplace(loan->backing_id);
+    info.direct_io = loan->only_mappings;
+    info.keep_cache = 0;  // pages of before would be older than what is written there
+    info.noflush = 0;     // so that who writes learns of the end of this process
+  }
+  bool is_lent() const { return says_so_.has_value(); }
+
+ private:
+  std::optional<PassthroughReply> says_so_;
+};
+
 void open(Reply reply, Context& context, fuse_ino_t inode, fuse_file_info* info) {
   const auto handle = context.filesystem.open_file(inode, flags_without_append(info->flags));
   if (!handle) return reply.error(handle.error().code);
   mark_opened(*info, *handle);
   info->keep_cache = !context.filesystem.awaits_first_read(*handle);
-  if (!reply.opened(*info)) context.filesystem.release(*handle);
+  const LentReply lent(reply, context, inode, *info);
+  if (!reply.opened(*info)) context.lending.release(inode, *handle);
 }
 
-void reply_created(Reply reply, Context& context, const Result<fs::Filesystem::Created>& created,
+void reply_created(Reply reply, Context& context, Result<fs::Filesystem::Created> created,
                    fuse_file_info& info) {
   if (!created) return reply.error(created.error().code);
   mark_opened(info, created->handle);
+  const LentReply lent(reply, context, created->attributes.inode, info);
+  if (lent.is_lent()) created->attributes.settled = false;
   if (reply.created(created->attributes, info)) return;
-  context.filesystem.release(created->handle);
+  context.lending.release(created->attributes.inode, created->handle);
   context.filesystem.forget(created->attributes.inode, 1);
 }
 
@@ -68,8 +90,8 @@ void sync(Reply reply, Context& context, fuse_ino_t /*inode*/, int /*data_only*/
   reply.status(context.filesystem.sync(handle_of(info)));
 }
 
-void release(Reply reply, Context& context, fuse_ino_t /*inode*/, fuse_file_info* info) {
-  context.filesystem.release(handle_of(info));
+void release(Reply reply, Context& context, fuse_ino_t inode, fuse_file_info* info) {
+  context.lending.release(inode, handle_of(info));
   reply.success();
 }
 

@@ -112,6 +112,13 @@ Status set_no_splice(Options& options, std::string_view value) {
   return {};
 }
 
+Status set_no_passthrough(Options& options, std::string_view value) {
+  bool off = false;
+  WEIGHTFS_TRY(read_flag(value, off));
+  options.connection.passthrough = !off;
+  return {};
+}
+
 constexpr std::array kOwnOptions = std::to_array<OwnOption>({
     {"tier", "tier=fast|default|cold: how hard to compress what is written", set_tier},
     {"portable", "portable: only codecs that are fast on every processor",
@@ -140,6 +147,8 @@ constexpr std::array kOwnOptions = std::to_array<OwnOption>({
     {"read_ahead_kb", "read_ahead_kb=N: the kernel's read-ahead; root only (1024)", set_read_ahead},
     {"threads", "threads=N: requests that are served at once (16)", set_thread_count},
     {"nosplice", "nosplice: copy between descriptors instead of moving pages", set_no_splice},
+    {"nopassthrough", "nopassthrough: new files are written through the daemon, by root too",
+     set_no_passthrough},
     {"writeback", "writeback: let the kernel collect writes; an experiment",
      [](Options& options, std::string_view value) {
        return read_flag(value, options.connection.writeback);

@@ -109,6 +109,10 @@ fs::Caller Reply::caller() const {
   return {.uid = context.uid, .gid = context.gid, .umask = context.umask};
 }
 
+int Reply::caller_thread() const {
+  return fuse_req_ctx(request_)->pid;
+}
+
 // By /proc/PID/status: libfuse's fuse_req_getgroups() searches a text there that has no end.
 bool Reply::caller_is_in_group(gid_t group) const {
   const fuse_ctx& context = *fuse_req_ctx(request_);

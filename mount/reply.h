@@ -26,6 +26,7 @@ class Reply {
 
   // Who asks.
   fs::Caller caller() const;
+  int caller_thread() const;
   // Its supplementary groups too; false where they can't be read.
   bool caller_is_in_group(gid_t group) const;
   // For libfuse's helpers that lay out directory entries; it stays this object's to answer.

@@ -9,6 +9,7 @@
 #include <csignal>
 #include <thread>
 
+#include "channel.h"
 #include "libfuse_log.h"
 #include "operations.h"
 
@@ -96,9 +97,11 @@ Status check_that_it_answers(const std::string& mount_point) {
 
 Session::Session(fs::Filesystem& filesystem, const SessionOptions& options)
     : options_(options),
-      context_{.filesystem = filesystem, .connection = options.connection, .on_init = [this] {
-                 initialized_or_ended_.release();
-               }} {}
+      lending_(filesystem, options.connection.passthrough && !options.connection.writeback),
+      context_{.filesystem = filesystem,
+               .connection = options.connection,
+               .lending = lending_,
+               .on_init = [this] { initialized_or_ended_.release(); }} {}
 
 Result<std::unique_ptr<Session>> Session::mount(fs::Filesystem& filesystem,
                                                 const SessionOptions& options) {
@@ -119,7 +122,8 @@ Status Session::create_and_mount() {
                     " (a container needs --device /dev/fuse --cap-add SYS_ADMIN)");
   }
   mounted_ = true;
-  return {};
+  lending_.connect(fuse_session_fd(session_.get()));
+  return attach_channel(session_.get());
 }
 
 Session::~Session() {

@@ -47,6 +47,7 @@ class Session {
   int loop();
 
   SessionOptions options_;
+  Lending lending_;
   Context context_;
   std::counting_semaphore<2> initialized_or_ended_{0};
   std::unique_ptr<fuse_session, Destroy> session_;

@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -15,21 +16,35 @@ namespace {
 
 constexpr std::size_t kMiB = std::size_t{1} << 20;
 
-// Each test of this fixture runs on a file that waits for its seal, and on one that is sealed.
-class Data : public MountTest, public ::testing::WithParamInterface<bool> {
+// Where a file's bytes are: in the blobs, in a staging file that the daemon writes, or in one that
+// the kernel writes by itself.
+enum class State { sealed, unsealed, lent };
+
+std::string name_of(State state) {
+  constexpr std::array kNames{"Sealed", "Unsealed", "Lent"};
+  return kNames[static_cast<std::size_t>(state)];
+}
+
+// Each test of this fixture runs on a file in each of these states.
+class Data : public MountTest, public ::testing::WithParamInterface<State> {
  protected:
   // Makes the file "f" and returns it open for reading and writing.
   UniqueFd file_with(std::string_view content) {
+    if (GetParam() == State::lent) {  // until the last descriptor is closed
+      UniqueFd fd = must_open(path("f"), O_RDWR | O_CREAT | O_EXCL);
+      EXPECT_TRUE(write_exactly(fd.get(), 0, bytes_of(content)));
+      return fd;
+    }
     write_file(path("f"), content);
-    if (GetParam()) seal();
+    if (GetParam() == State::sealed) seal();
     return must_open(path("f"), O_RDWR);
   }
   std::string content() { return read_file(path("f")); }
 };
 
-INSTANTIATE_TEST_SUITE_P(Mount, Data, ::testing::Bool(), [](const auto& test) {
-  return std::string(test.param ? "Sealed" : "Unsealed");
-});
+INSTANTIATE_TEST_SUITE_P(Mount, Data,
+                         ::testing::Values(State::sealed, State::unsealed, State::lent),
+                         [](const auto& test) { return name_of(test.param); });
 
 class Mapping {
  public:
@@ -58,7 +73,7 @@ TEST_P(Data, OverwritesInTheMiddle) {
 }
 
 TEST_P(Data, AppendsAtTheEnd) {
-  (void)file_with("start");
+  const UniqueFd held = file_with("start");
   const UniqueFd fd = must_open(path("f"), O_WRONLY | O_APPEND);
   ASSERT_EQ(::write(fd.get(), " end", 4), 4);
   EXPECT_EQ(content(), "start end");
@@ -75,14 +90,14 @@ TEST_P(Data, TruncatesBothWays) {
 }
 
 TEST_P(Data, OpeningWithTruncateEmpties) {
-  (void)file_with(noise(kMiB, 4));
+  const UniqueFd held = file_with(noise(kMiB, 4));
   const UniqueFd fd = must_open(path("f"), O_WRONLY | O_TRUNC);
   EXPECT_EQ(content(), "");
 }
 
 TEST_P(Data, ReadsWithDirectIo) {
   const std::string expected = noise(kMiB + 4096, 5);
-  (void)file_with(expected);
+  const UniqueFd held = file_with(expected);
   const UniqueFd fd = must_open(path("f"), O_RDWR | O_DIRECT);
   const std::unique_ptr<void, decltype(&std::free)> buffer(std::aligned_alloc(4096, 65536),
                                                            &std::free);
@@ -125,7 +140,7 @@ TEST_P(Data, AMappingWritesInPlaceWhereTheFileIsOpenForAppendingToo) {
 
 // O_APPEND is a flag of the descriptor, which fcntl(2) can change.
 TEST_P(Data, ADescriptorStopsAppendingWhenItsFlagIsCleared) {
-  (void)file_with("start");
+  const UniqueFd held = file_with("start");
   const UniqueFd fd = must_open(path("f"), O_WRONLY | O_APPEND);
   ASSERT_EQ(::fcntl(fd.get(), F_SETFL, 0), 0);
   ASSERT_EQ(::pwrite(fd.get(), "S", 1, 0), 1);

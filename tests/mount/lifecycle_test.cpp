@@ -144,6 +144,26 @@ TEST_F(Lifecycle, WhatWasFsyncedOutlivesAKilledDaemonAndItsDeadMountIsDetached) 
   EXPECT_EQ(read_file(path("f")), content);
 }
 
+// The kernel may go on moving the bytes by itself: close(2) must say that nobody has them.
+TEST_F(Lifecycle, WhoWritesWhenTheDaemonIsKilledLearnsOfIt) {
+  UniqueFd fd = must_open(path("new"), O_WRONLY | O_CREAT);
+  ASSERT_TRUE(write_exactly(fd.get(), 0, bytes_of("content")));
+  kill_daemon();
+  const bool written = write_exactly(fd.get(), 7, bytes_of("more")).has_value();
+  const bool closed = ::close(fd.release()) == 0;
+  EXPECT_FALSE(written && closed);
+}
+
+TEST_F(Lifecycle, NewFilesGoThroughTheDaemonWhereThatIsWanted) {
+  unmount();
+  mount("nopassthrough");
+  const std::string content = noise(3'000'000, 8);
+  write_file(path("new"), content);
+  EXPECT_EQ(read_file(path("new")), content);
+  seal();
+  EXPECT_EQ(read_file(path("new")), content);
+}
+
 TEST_F(Lifecycle, ADeadMountCanBeUnmounted) {
   kill_daemon();
   unmount();

@@ -1,6 +1,7 @@
 #include "layout_builder.h"
 
 #include <algorithm>
+#include <unordered_map>
 
 #include "bounds.h"
 #include "text.h"
@@ -13,6 +14,20 @@ std::string join(std::string_view file_name, std::string_view name) {
   std::string joined(file_name);
   if (!name.empty()) joined.append("/").append(name);
   return joined;
+}
+
+// The second tensor of a name becomes "name#2": names are how two files' tensors are matched.
+void make_names_unique(std::vector<Tensor>& tensors) {
+  std::unordered_map<std::string_view, std::uint64_t> counts;
+  counts.reserve(tensors.size());
+  std::vector<std::pair<std::size_t, std::uint64_t>> repeated;
+  for (std::size_t i = 0; i < tensors.size(); ++i) {
+    const std::uint64_t count = ++counts[tensors[i].name];
+    if (count > 1) repeated.emplace_back(i, count);
+  }
+  for (const auto& [index, count] : repeated) {
+    tensors[index].name.append("#").append(std::to_string(count));
+  }
 }
 
 }  // namespace
@@ -103,6 +118,7 @@ void LayoutBuilder::set_opaque_reason(std::string_view reason) {
 
 Result<Layout> LayoutBuilder::finish() && {
   if (failed()) return fail(Code::invalid, std::move(error_));
+  make_names_unique(layout_.tensors);
   WEIGHTFS_ASSIGN(layout_.extents, cover_file(std::move(layout_.extents), size_bytes_));
   WEIGHTFS_TRY(validated(layout_, size_bytes_));
   return std::move(layout_);

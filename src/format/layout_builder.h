@@ -33,8 +33,8 @@ class LayoutBuilder {
 
   std::size_t tensor_count() const { return layout_.tensors.size(); }
   bool failed() const { return !error_.empty(); }
-  // The layout, with all gaps filled; Code::invalid for overlaps, ranges past the end, too many
-  // tensors or a shape that does not fit 64 bits.
+  // The layout, with all gaps filled and names made unique ("w", "w#2"); Code::invalid for
+  // overlaps, ranges past the end, too many tensors or a shape that does not fit 64 bits.
   Result<Layout> finish() &&;
 
  private:

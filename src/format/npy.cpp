@@ -1,4 +1,4 @@
-// NumPy's .npy, versions 1 to 3: a mark, a Python dict as text, one array.
+// NumPy's .npy, versions 1 to 3: a mark, a Python dict as text, an array; often once in a file.
 // https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
 #include <charconv>
 
@@ -15,21 +15,16 @@ namespace {
 constexpr std::string_view kMark = "\x93NUMPY";
 constexpr std::uint64_t kMaxTextBytes = 1 << 20;
 
-struct Header {
-  std::string text;
-  std::uint64_t data_offset_bytes = 0;
-};
-
-Result<Header> read_header(const ByteSource& source) {
-  SourceReader in(source);
-  in.skip(kMark.size());
+// The header's text; the reader is left where the array begins.
+Result<std::string> read_header(SourceReader& in) {
+  if (in.text(kMark.size()) != kMark) return fail(Code::invalid, "there is no array here");
   const std::uint8_t version = in.u8();
   in.skip(1);
   if (version < 1 || version > 3) return fail(Code::invalid, "an unknown version");
   const std::uint64_t length_bytes = version == 1 ? in.u16() : in.u32();
-  Header header{.text = in.text(length_bytes, kMaxTextBytes), .data_offset_bytes = in.position()};
+  std::string text = in.text(length_bytes, kMaxTextBytes);
   if (in.failed()) return fail(Code::invalid, "the header is cut off");
-  return header;
+  return text;
 }
 
 // What follows "'key':" and spaces; empty where the key is not there.
@@ -60,26 +55,38 @@ std::string_view quoted(std::string_view text) {
   return text.starts_with('\'') ? text.substr(1, text.find('\'', 1) - 1) : std::string_view();
 }
 
-std::string_view array_name(const ParseInput& input) {
-  return input.nesting == 0 ? "array" : "";
+// The element type. Records are bytes, and no more is told about them than how many they are: an
+// array of them ends where the file does.
+std::optional<NumpyDtype> dtype_of(std::string_view descr, const std::vector<std::uint64_t>& shape,
+                                   std::uint64_t remaining_bytes) {
+  if (!descr.starts_with('[')) return parse_numpy_dtype(quoted(descr));
+  const auto count = element_count_of(shape);
+  if (!count || (*count > 0 && remaining_bytes % *count != 0)) return std::nullopt;
+  return NumpyDtype{.dtype = Dtype::opaque,
+                    .item_bytes = *count == 0 ? 1 : remaining_bytes / *count};
 }
 
-Result<Layout> object_layout(const ParseInput& input, const Header& header) {
-  LayoutBuilder builder("npy", input.source.size_bytes());
-  SourceReader in(input.source);
-  in.seek(header.data_offset_bytes);
-  WEIGHTFS_TRY(add_numpy_pickle(in, "", builder));
-  return std::move(builder).finish();
-}
-
-Result<Layout> array_layout(const ParseInput& input, NumpyArray array) {
-  const auto length_bytes = numpy_bytes_of(array.dtype, array.shape);
+// Adds the array whose header is next; the reader is left behind it.
+Status add_array(SourceReader& in, std::string_view name, LayoutBuilder& builder) {
+  WEIGHTFS_ASSIGN(const std::string header, read_header(in));
+  auto shape = parse_shape(value_of(header, "shape"));
+  const std::string_view order = value_of(header, "fortran_order");
+  if (!shape || order.empty()) return fail(Code::invalid, "the header is broken");
+  const auto dtype = dtype_of(value_of(header, "descr"), *shape, in.remaining());
+  if (!dtype) return fail(Code::invalid, "the header is broken");
+  if (dtype->is_object) return add_numpy_pickle(in, "", builder);
+  const auto length_bytes = numpy_bytes_of(*dtype, *shape);
   if (!length_bytes) return fail(Code::invalid, "the shape is too large");
-  array.length_bytes = *length_bytes;
-  LayoutBuilder builder("npy", input.source.size_bytes());
+  const NumpyArray array{.dtype = *dtype,
+                         .shape = *std::move(shape),
+                         .is_fortran_order = order.starts_with("True"),
+                         .offset_bytes = in.position(),
+                         .length_bytes = *length_bytes};
+  in.skip(*length_bytes);
+  if (in.failed()) return fail(Code::invalid, "a tensor reaches past the end of the file");
   builder.add_extent(numpy_extent(array));
-  builder.add_view(numpy_tensor(std::move(array), array_name(input)));
-  return std::move(builder).finish();
+  builder.add_view(numpy_tensor(array, name));
+  return {};
 }
 
 class NpyParser final : public Parser {
@@ -91,18 +98,16 @@ class NpyParser final : public Parser {
   }
 
   Result<Layout> parse(const ParseInput& input) const override {
-    WEIGHTFS_ASSIGN(const Header header, read_header(input.source));
-    const std::string_view descr = value_of(header.text, "descr");
-    if (descr.starts_with('[')) return fail(Code::invalid, "the elements are records");
-    const auto dtype = parse_numpy_dtype(quoted(descr));
-    auto shape = parse_shape(value_of(header.text, "shape"));
-    const std::string_view order = value_of(header.text, "fortran_order");
-    if (!dtype || !shape || order.empty()) return fail(Code::invalid, "the header is broken");
-    if (dtype->is_object) return object_layout(input, header);
-    return array_layout(input, {.dtype = *dtype,
-                                .shape = *std::move(shape),
-                                .is_fortran_order = order.starts_with("True"),
-                                .offset_bytes = header.data_offset_bytes});
+    LayoutBuilder builder(name(), input.source.size_bytes());
+    SourceReader in(input.source);
+    // In a zip the member has the name.
+    const std::string_view array_name = input.nesting == 0 ? "array" : "";
+    WEIGHTFS_TRY(add_array(in, array_name, builder));
+    // numpy.save to an open file may have been called again.
+    while (!in.at_end() && builder.tensor_count() < kMaxTensors) {
+      if (!add_array(in, array_name, builder)) break;
+    }
+    return std::move(builder).finish();
   }
 };
 

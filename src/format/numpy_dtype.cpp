@@ -43,6 +43,14 @@ constexpr std::array kNames = {
     Name{"bfloat16", Dtype::bf16},
     Name{"float8_e4m3fn", Dtype::f8_e4m3},
     Name{"float8_e5m2", Dtype::f8_e5m2},
+    Name{"float8_e4m3fnuz", Dtype::f8_e4m3fnuz},
+    Name{"float8_e5m2fnuz", Dtype::f8_e5m2fnuz},
+    Name{"float8_e8m0fnu", Dtype::f8_e8m0},
+    // One to a byte here.
+    Name{"int2", Dtype::i8},
+    Name{"int4", Dtype::i8},
+    Name{"uint2", Dtype::u8},
+    Name{"uint4", Dtype::u8},
 };
 
 // Text and raw kinds: the bytes of one item for each unit of their number.

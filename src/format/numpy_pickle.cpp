@@ -35,7 +35,11 @@ std::optional<NumpyDtype> dtype_of(const PickleHeap& heap, PickleRef ref) {
   if (heap.callable_name(ref) != "numpy.dtype") return std::nullopt;
   const PickleObject& object = heap.object(ref);
   const std::span<const PickleRef> arguments = heap.items(object.arguments);
-  auto dtype = arguments.empty() ? std::nullopt : parse_numpy_dtype(heap.text(arguments.front()));
+  if (arguments.empty()) return std::nullopt;
+  // A name, or the class of a type that NumPy itself has not: ml_dtypes.bfloat16.
+  std::string_view text = heap.text(arguments.front());
+  if (text.starts_with("ml_dtypes.")) text.remove_prefix(text.rfind('.') + 1);
+  auto dtype = parse_numpy_dtype(text);
   const std::span<const PickleRef> state = heap.items(object.state);
   if (dtype && state.size() > kByteOrderItem && heap.text(state[kByteOrderItem]) == ">") {
     dtype->is_big_endian = dtype->item_bytes > 1;
@@ -140,7 +144,9 @@ class ArrayFinder final : public PickleVisitor {
   void add_parts(const Parts& parts, bool is_fortran_order, std::string_view name) {
     const auto dtype = dtype_of(heap_, parts.dtype);
     auto shape = shape_of(heap_, parts.shape);
-    if (!dtype || !shape) {
+    // Elements of a kind that is not known have no size that could be checked.
+    if (!dtype && shape) return;
+    if (!shape) {
       is_broken_ = true;
       return;
     }
@@ -184,14 +190,25 @@ class ArrayFinder final : public PickleVisitor {
 
 }  // namespace
 
+namespace {
+
+Status add_arrays(ArrayFinder&& finder, const PickleHeap& heap, PickleRef root) {
+  walk_pickle(heap, root, finder);
+  if (finder.is_broken()) return fail(Code::invalid, "an array in the pickle is broken");
+  return {};
+}
+
+}  // namespace
+
 Status add_numpy_pickle(SourceReader& in, std::string_view name, LayoutBuilder& builder) {
   PickleHeap heap;
   JoblibHooks joblib;
   WEIGHTFS_ASSIGN(const PickleRef root, read_pickle(in, heap, &joblib));
-  ArrayFinder finder(heap, joblib, name, builder);
-  walk_pickle(heap, root, finder);
-  if (finder.is_broken()) return fail(Code::invalid, "an array in the pickle is broken");
-  return {};
+  return add_arrays(ArrayFinder(heap, joblib, name, builder), heap, root);
+}
+
+Status add_numpy_arrays(const PickleHeap& heap, PickleRef root, LayoutBuilder& builder) {
+  return add_arrays(ArrayFinder(heap, JoblibHooks(), "", builder), heap, root);
 }
 
 }  // namespace weightfs::format

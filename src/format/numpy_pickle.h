@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "layout_builder.h"
+#include "pickle_heap.h"
 #include "source_reader.h"
 
 namespace weightfs::format {
@@ -17,5 +18,8 @@ namespace weightfs::format {
 // note. Code::invalid for a broken pickle, and for an array that has not the bytes that its shape
 // asks for.
 Status add_numpy_pickle(SourceReader& in, std::string_view name, LayoutBuilder& builder);
+
+// The arrays of a pickle that was read already, with the same names and failures.
+Status add_numpy_arrays(const PickleHeap& heap, PickleRef root, LayoutBuilder& builder);
 
 }  // namespace weightfs::format

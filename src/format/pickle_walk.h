@@ -18,9 +18,10 @@ class PickleVisitor {
   virtual void visit_reference(PickleRef /*reference*/, std::string_view /*name*/) {}
 };
 
-// Visits every object that can be reached from `root`, once, depth first, in the pickle's order.
-// Not followed are paths deeper than 1,000 or longer than bounds.h's kMaxNameBytes. Linear in the
-// heap.
+// Visits every object that can be reached from `root`, depth first, in the pickle's order: once,
+// and under each of its names what dicts and lists have more than once. Not followed are paths
+// deeper than 1,000 or longer than bounds.h's kMaxNameBytes. Linear in the heap, and 1,048,576
+// values besides.
 void walk_pickle(const PickleHeap& heap, PickleRef root, PickleVisitor& visitor);
 
 }  // namespace weightfs::format

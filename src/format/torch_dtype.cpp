@@ -80,4 +80,13 @@ std::optional<Dtype> dtype_of_torch(std::string_view name) {
   return find(kDtypes, last_component(name));
 }
 
+TorchElement torch_element(std::string_view name) {
+  if (const auto dtype = dtype_of_torch(name)) {
+    return {.dtype = *dtype, .item_bytes = 0};
+  }
+  // The others (int1 to uint7, bits8, ...) take a byte each.
+  if (name == "torch.complex32" || name == "torch.chalf") return {.item_bytes = 4};
+  return {.item_bytes = name == "torch.bits16" ? 2U : 1U};
+}
+
 }  // namespace weightfs::format

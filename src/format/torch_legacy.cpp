@@ -1,10 +1,12 @@
 // What torch.save wrote before 1.6: the pickles of a magic number, a protocol version, the
 // machine's type sizes, the object, and the list of storage keys; then each storage, an element
 // count and the elements. torch/serialization.py, _legacy_save.
+#include <algorithm>
 #include <array>
 #include <unordered_map>
 
 #include "layout_builder.h"
+#include "numpy_pickle.h"
 #include "parsers.h"
 #include "pickle_machine.h"
 #include "torch_tensors.h"
@@ -13,10 +15,18 @@
 namespace weightfs::format {
 namespace {
 
-// PROTO 2, LONG1 of 10 bytes: 0x1950a86a20f9469cfc6c, STOP. The protocol byte varies.
+// LONG1 of 10 bytes: 0x1950a86a20f9469cfc6c, STOP. Before it PROTO and the protocol, and from
+// protocol 4 on FRAME and a length.
 constexpr std::array<unsigned char, 13> kMagic = {0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9,
                                                   0x20, 0x6a, 0xa8, 0x50, 0x19, 0x2e};
 constexpr std::size_t kMagicOffset = 2;
+constexpr std::size_t kFramedMagicOffset = 11;
+
+bool has_magic(ByteSpan head, std::size_t offset_bytes) {
+  if (head.size() < offset_bytes + kMagic.size()) return false;
+  const ByteSpan magic = std::as_bytes(std::span(kMagic));
+  return std::ranges::equal(head.subspan(offset_bytes, kMagic.size()), magic);
+}
 
 struct Prologue {
   PickleRef object = PickleHeap::kNone;
@@ -72,11 +82,9 @@ class TorchLegacyParser final : public Parser {
   std::string_view name() const override { return "pytorch-legacy"; }
 
   Confidence detect(const ParseInput& input) const override {
-    if (input.head.size() < kMagicOffset + kMagic.size()) return Confidence::none;
-    const ByteSpan mark = input.head.subspan(kMagicOffset, kMagic.size());
-    const ByteSpan magic = std::as_bytes(std::span(kMagic));
-    return std::equal(mark.begin(), mark.end(), magic.begin()) ? Confidence::certain
-                                                               : Confidence::none;
+    const bool is_mine =
+        has_magic(input.head, kMagicOffset) || has_magic(input.head, kFramedMagicOffset);
+    return is_mine ? Confidence::certain : Confidence::none;
   }
 
   Result<Layout> parse(const ParseInput& input) const override {
@@ -91,6 +99,7 @@ class TorchLegacyParser final : public Parser {
       return found == storages.end() ? nullptr : &found->second;
     };
     WEIGHTFS_TRY(add_torch_tensors(std::move(tensors), locate, builder));
+    WEIGHTFS_TRY(add_numpy_arrays(heap, prologue.object, builder));
     return std::move(builder).finish();
   }
 };

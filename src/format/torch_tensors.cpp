@@ -67,9 +67,10 @@ class TensorFinder final : public PickleVisitor {
       callable = heap_.text(arguments[0]);
       arguments = heap_.items(arguments[2]);
     }
-    if (!rebuilds_tensor(callable)) return false;
+    const bool is_meta = callable == "torch._utils._rebuild_meta_tensor_no_storage";
+    if (!is_meta && !rebuilds_tensor(callable)) return false;
     if (tensors_.size() >= kMaxTensors) is_broken_ = true;
-    if (!is_broken_) is_broken_ = !add(arguments, name);
+    if (!is_broken_) is_broken_ = is_meta ? !add_meta(arguments, name) : !add(arguments, name);
     return true;
   }
 
@@ -90,13 +91,32 @@ class TensorFinder final : public PickleVisitor {
                        .shape = *std::move(shape),
                        .strides_elements = {}};
     tensor.dtype = tensor.storage.dtype;
-    if (arguments.size() > kDtypeArgument) {
-      const auto dtype = dtype_of_torch(heap_.text(arguments[kDtypeArgument]));
-      tensor.dtype = dtype.value_or(tensor.dtype);
-    }
+    if (arguments.size() > kDtypeArgument) set_element(tensor, arguments[kDtypeArgument]);
     set_strides(tensor, *strides);
     tensors_.push_back(std::move(tensor));
     return true;
+  }
+
+  // _rebuild_meta_tensor_no_storage(dtype, size, stride, requires_grad): a shape without bytes.
+  bool add_meta(std::span<const PickleRef> arguments, std::string_view name) {
+    auto shape = arguments.size() < 2 ? std::nullopt : counts(heap_, arguments[1]);
+    if (!shape) return false;
+    TorchTensor tensor;
+    tensor.name = name;
+    tensor.shape = *std::move(shape);
+    tensor.has_storage = false;
+    set_element(tensor, arguments[0]);
+    tensors_.push_back(std::move(tensor));
+    return true;
+  }
+
+  void set_element(TorchTensor& tensor, PickleRef dtype) const {
+    const std::string_view name = heap_.text(dtype);
+    // The calls before _v3 have something else here.
+    if (!name.starts_with("torch.")) return;
+    const TorchElement element = torch_element(name);
+    tensor.dtype = element.dtype;
+    tensor.item_bytes = element.item_bytes;
   }
 
   const PickleHeap& heap_;
@@ -121,7 +141,8 @@ std::optional<std::uint64_t> span_elements(const TorchTensor& tensor) {
 
 // The tensor's bytes within its storage, or nothing where they are more than it has.
 std::optional<ByteRange> range_in_storage(const TorchTensor& tensor, std::uint64_t storage_bytes) {
-  const auto item_bytes = dtype_layout(tensor.dtype).unit_bytes;
+  const std::uint64_t item_bytes =
+      tensor.item_bytes == 0 ? dtype_layout(tensor.dtype).unit_bytes : tensor.item_bytes;
   const auto elements = span_elements(tensor);
   const auto offset = checked_add(tensor.storage.view_offset, tensor.offset_elements);
   if (!elements || !offset) return std::nullopt;
@@ -186,6 +207,14 @@ Status add_torch_tensors(std::vector<TorchTensor> tensors,
                          LayoutBuilder& builder) {
   std::unordered_map<const ByteRange*, bool> is_added;
   for (TorchTensor& tensor : tensors) {
+    if (!tensor.has_storage) {
+      builder.add_view({.name = std::move(tensor.name),
+                        .dtype = tensor.dtype,
+                        .shape = std::move(tensor.shape),
+                        .strides_elements = {},
+                        .note = "no data: on the meta device"});
+      continue;
+    }
     const ByteRange* bytes = locate(tensor.storage.key);
     if (bytes == nullptr) return fail(Code::invalid, "a storage is missing: " + tensor.storage.key);
     const auto declared = dtype_bytes(tensor.storage.dtype, tensor.storage.element_count);

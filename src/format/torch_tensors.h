@@ -31,6 +31,8 @@ struct TorchTensor {
   std::uint64_t offset_elements = 0;
   std::vector<std::uint64_t> shape;
   std::vector<std::int64_t> strides_elements;
+  std::uint32_t item_bytes = 0;  // of an element that Dtype lacks; 0 for dtype's own
+  bool has_storage = true;       // false on the meta device
 };
 
 // Notes the strides where they are not those of a dense, row-major tensor. As many as dimensions.

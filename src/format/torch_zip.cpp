@@ -3,6 +3,7 @@
 #include <unordered_map>
 
 #include "layout_builder.h"
+#include "numpy_pickle.h"
 #include "pickle_machine.h"
 #include "source_io.h"
 #include "torch_tensors.h"
@@ -70,7 +71,8 @@ Status add_pickle(const Archive& archive, const std::string& stem, LayoutBuilder
     const auto found = storages.find(key);
     return found == storages.end() ? nullptr : &found->second;
   };
-  return add_torch_tensors(std::move(tensors), locate, builder);
+  WEIGHTFS_TRY(add_torch_tensors(std::move(tensors), locate, builder));
+  return add_numpy_arrays(heap, root, builder);
 }
 
 void add_records(const Archive& archive, LayoutBuilder& builder) {

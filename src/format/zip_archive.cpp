@@ -2,12 +2,15 @@
 // (Stable-Baselines3 has zips in zips). And several of them, one behind the other: a distributed
 // checkpoint of PyTorch (torch/distributed/checkpoint/filesystem.py) is one for each tensor.
 #include <algorithm>
+#include <unordered_map>
 
 #include "bounds.h"
 #include "layout_builder.h"
 #include "nested.h"
 #include "parsers.h"
 #include "source_io.h"
+#include "torch_distributed.h"
+#include "torch_export.h"
 #include "torch_zip.h"
 #include "zip.h"
 
@@ -15,6 +18,7 @@ namespace weightfs::format {
 namespace {
 
 constexpr std::string_view kArraySuffix = ".npy";
+constexpr std::string_view kDistributedSuffix = ".distcp";
 
 bool holds_only_arrays(const std::vector<ZipMember>& members) {
   return !members.empty() &&
@@ -68,7 +72,10 @@ Result<std::vector<ArchiveRange>> find_archives(const ByteSource& source) {
   return archives;
 }
 
-Result<Layout> sequence_layout(const ParseInput& input, const std::vector<ArchiveRange>& archives) {
+using Names = std::unordered_map<std::uint64_t, std::string>;
+
+Result<Layout> sequence_layout(const ParseInput& input, const std::vector<ArchiveRange>& archives,
+                               const Names& names) {
   std::vector<Layout> layouts;
   for (std::size_t i = 0; i < archives.size(); ++i) {
     const std::uint64_t begin = archives[i].begin_bytes;
@@ -80,7 +87,9 @@ Result<Layout> sequence_layout(const ParseInput& input, const std::vector<Archiv
   LayoutBuilder builder(is_checkpoint ? "pytorch-distributed" : "zip", input.source.size_bytes());
   builder.add_metadata("archives", std::to_string(archives.size()));
   for (std::size_t i = 0; i < archives.size(); ++i) {
-    builder.add_nested(layouts[i], archives[i].begin_bytes, std::to_string(i));
+    const auto found = names.find(archives[i].begin_bytes);
+    builder.add_nested(layouts[i], archives[i].begin_bytes,
+                       found == names.end() ? std::to_string(i) : found->second);
   }
   return std::move(builder).finish();
 }
@@ -96,9 +105,14 @@ class ZipParser final : public Parser {
   Result<Layout> parse(const ParseInput& input) const override {
     WEIGHTFS_ASSIGN(const std::vector<ArchiveRange> archives, find_archives(input.source));
     if (archives.front().begin_bytes > 0 || archives.size() > 1) {
-      return sequence_layout(input, archives);
+      return sequence_layout(input, archives, distributed_names(input));
+    }
+    if (input.name.ends_with(kDistributedSuffix)) {
+      const Names names = distributed_names(input);
+      if (!names.empty()) return sequence_layout(input, archives, names);
     }
     WEIGHTFS_ASSIGN(const std::vector<ZipMember> members, read_zip_directory(input.source));
+    if (is_torch_export(members)) return torch_export_layout(input, members);
     return is_torch_archive(members) ? torch_zip_layout(input, members)
                                      : members_layout(input, members);
   }

@@ -143,6 +143,18 @@ TEST(NumpyPickle, FindsArraysInObjectsOfAnyClass) {
   EXPECT_EQ(testing::typed_extents(layout)[0].row_bytes, 4U);
 }
 
+TEST(NumpyPickle, KnowsTheTypesOfMlDtypes) {
+  Pickle pickle;
+  pickle.global("numpy._core.multiarray", "_reconstruct").global("numpy", "ndarray");
+  pickle.op(std::string_view("K\0\x85", 3)).bytes("b").op("\x87R(K\x01").tuple({2});
+  pickle.global("numpy", "dtype").global("ml_dtypes", "bfloat16").op("\x89\x88\x87R(K\x03");
+  const std::string file = pickle.text("<").op("NNNtb\x89").bytes("abcd").op("tb").stop();
+  const Layout layout = detect(file);
+  ASSERT_EQ(layout.tensors.size(), 1U) << layout.opaque_reason;
+  EXPECT_EQ(layout.tensors[0].dtype, Dtype::bf16);
+  EXPECT_EQ(content_of(file, layout.tensors[0]), "abcd");
+}
+
 TEST(NumpyPickle, RefusesAnArrayWithoutItsBytes) {
   Pickle pickle;
   add_array(pickle, "f4", "<", {3}, "abcdefgh");
@@ -206,10 +218,26 @@ TEST(Npy, ReadsAllVersionsAndOrders) {
   }
 }
 
-TEST(Npy, LeavesRecordsOpaque) {
-  const Layout layout = detect(npy(
-      1, "{'descr': [('x', '<f4'), ('y', '<i4')], 'fortran_order': False, 'shape': (1,), }", 8));
-  EXPECT_EQ(layout.opaque_reason, "npy: the elements are records");
+TEST(Npy, ShowsRecordsAsBytesOfTheirShape) {
+  const std::string file = npy(
+      1, "{'descr': [('x', '<f4'), ('y', '<i4')], 'fortran_order': False, 'shape': (2,), }", 16);
+  const Layout layout = detect(file);
+  ASSERT_EQ(layout.tensors.size(), 1U) << layout.opaque_reason;
+  EXPECT_EQ(layout.tensors[0].dtype, Dtype::opaque);
+  EXPECT_EQ(layout.tensors[0].shape, std::vector<std::uint64_t>{2});
+  EXPECT_EQ(layout.tensors[0].length_bytes, 16U);
+  EXPECT_TRUE(testing::typed_extents(layout).empty());
+}
+
+TEST(Npy, FindsEachOfTheArraysThatWereSavedToOneFile) {
+  const std::string first = npy(1, "{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }", 8);
+  const Layout layout =
+      detect(first + npy(1, "{'descr': '<i2', 'fortran_order': False, 'shape': (3,), }", 6));
+  ASSERT_EQ(layout.tensors.size(), 2U) << layout.opaque_reason;
+  EXPECT_EQ(layout.tensors[0].name, "array");
+  EXPECT_EQ(layout.tensors[1].name, "array#2");
+  EXPECT_EQ(layout.tensors[1].dtype, Dtype::i16);
+  EXPECT_GT(layout.tensors[1].offset_bytes, first.size());
 }
 
 TEST(Npy, RefusesHeadersThatLie) {

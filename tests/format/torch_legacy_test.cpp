@@ -43,6 +43,15 @@ TEST(TorchLegacy, FindsTheStoragesBehindThePickles) {
   EXPECT_EQ(content_of(file, layout.tensors[0]), "abcdefgh");
 }
 
+TEST(TorchLegacy, IsKnownByItsMagicNumberBehindAFrameOfProtocol4) {
+  const std::string plain = legacy({});
+  const std::string framed = Bytes().text("\x80\x04\x95").u64(13).text(plain.substr(2)).str();
+  const Layout layout = detect(framed);
+  EXPECT_EQ(layout.format, "pytorch-legacy");
+  ASSERT_EQ(layout.tensors.size(), 1U) << layout.opaque_reason;
+  EXPECT_EQ(content_of(framed, layout.tensors[0]), "abcdefgh");
+}
+
 TEST(TorchLegacy, RefusesStoragesThatAreNotThere) {
   EXPECT_EQ(detect(legacy({.stored_elements = 3})).opaque_reason,
             "pytorch-legacy: a storage is cut off: 77");

@@ -13,7 +13,7 @@ constexpr std::array kGgml = {
     Dtype::iq3_xxs, Dtype::iq1_s,  Dtype::iq4_nl, Dtype::iq3_s, Dtype::iq2_s,   Dtype::iq4_xs,
     Dtype::i8,      Dtype::i16,    Dtype::i32,    Dtype::i64,   Dtype::f64,     Dtype::iq1_m,
     Dtype::bf16,    Dtype::q4_0,   Dtype::q4_0,   Dtype::q4_0,  Dtype::tq1_0,   Dtype::tq2_0,
-    Dtype::iq4_nl,  Dtype::iq4_nl, Dtype::iq4_nl, Dtype::mxfp4, Dtype::nvfp4,
+    Dtype::iq4_nl,  Dtype::iq4_nl, Dtype::iq4_nl, Dtype::mxfp4, Dtype::nvfp4,   Dtype::q1_0,
 };
 
 // rwkv_file_format.inc. Number 4 (Q4_1_O) has no dtype.

@@ -69,6 +69,9 @@ class GgufReader {
   Status run() {
     in_.skip(kMark.size());
     version_ = in_.u32();
+    // A big-endian file's number is in the other half.
+    is_big_endian_ = version_ != 0 && (version_ & 0xFFFF) == 0;
+    if (is_big_endian_) version_ = byte_swap(version_);
     if (version_ == 0 || version_ > kMaxVersion) return refuse("an unknown version");
     const std::uint64_t tensor_count = count();
     const std::uint64_t pair_count = count();
@@ -80,7 +83,10 @@ class GgufReader {
  private:
   static tl::unexpected<Error> refuse(const char* why) { return fail(Code::invalid, why); }
 
-  std::uint64_t count() { return version_ == 1 ? in_.u32() : in_.u64(); }
+  std::uint16_t u16() { return is_big_endian_ ? in_.big_endian<std::uint16_t>() : in_.u16(); }
+  std::uint32_t u32() { return is_big_endian_ ? in_.big_endian<std::uint32_t>() : in_.u32(); }
+  std::uint64_t u64() { return is_big_endian_ ? in_.big_endian<std::uint64_t>() : in_.u64(); }
+  std::uint64_t count() { return version_ == 1 ? u32() : u64(); }
 
   // A length and its text, of which no more than can be shown is kept.
   std::string string() {
@@ -92,7 +98,7 @@ class GgufReader {
 
   void read_pair() {
     const std::string key = string();
-    const auto type = static_cast<Type>(in_.u32());
+    const auto type = static_cast<Type>(u32());
     const std::string value = read_value(type);
     if (key == "general.alignment" && type == Type::u32) alignment_ = std::stoull(value);
     if (!in_.failed()) builder_.add_metadata(key, value);
@@ -110,15 +116,15 @@ class GgufReader {
       case Type::i8:
         return number<std::int8_t>(in_.u8());
       case Type::u16:
-        return number<std::uint16_t>(in_.u16());
+        return number<std::uint16_t>(u16());
       case Type::i16:
-        return number<std::int16_t>(in_.u16());
+        return number<std::int16_t>(u16());
       case Type::u32:
-        return number<std::uint32_t>(in_.u32());
+        return number<std::uint32_t>(u32());
       case Type::i32:
-        return number<std::int32_t>(in_.u32());
+        return number<std::int32_t>(u32());
       case Type::f32:
-        return number<float>(in_.u32());
+        return number<float>(u32());
       case Type::boolean:
         return in_.u8() != 0 ? "true" : "false";
       case Type::string:
@@ -126,11 +132,11 @@ class GgufReader {
       case Type::array:
         return read_array(0);
       case Type::u64:
-        return number<std::uint64_t>(in_.u64());
+        return number<std::uint64_t>(u64());
       case Type::i64:
-        return number<std::int64_t>(in_.u64());
+        return number<std::int64_t>(u64());
       case Type::f64:
-        return number<double>(in_.u64());
+        return number<double>(u64());
     }
     in_.set_failed();
     return {};
@@ -138,7 +144,7 @@ class GgufReader {
 
   // Arrays are skipped: a tokenizer's vocabulary is not for a table.
   std::string read_array(int depth) {
-    const auto type = static_cast<Type>(in_.u32());
+    const auto type = static_cast<Type>(u32());
     const std::uint64_t length = count();
     const std::uint64_t element_bytes = bytes_of_type(type);
     if (element_bytes != 0) {
@@ -176,27 +182,53 @@ class GgufReader {
       const auto offset_bytes = checked_add(tensor.offset_bytes, data_begin);
       if (!offset_bytes) return refuse("a tensor reaches past the end of the file");
       tensor.offset_bytes = *offset_bytes;
-      builder_.add_dense_tensor(std::move(tensor));
     }
+    measure_unknown(tensors);
+    for (Tensor& tensor : tensors) add_tensor(std::move(tensor));
     return {};
+  }
+
+  void add_tensor(Tensor tensor) {
+    const bool is_known = tensor.dtype != Dtype::opaque;
+    if (is_known && !is_big_endian_) return builder_.add_dense_tensor(std::move(tensor));
+    if (is_known) {
+      const auto length_bytes = tensor_bytes_of(tensor.shape, tensor.dtype);
+      tensor.length_bytes = length_bytes.value_or(in_.end());
+      tensor.note = "big-endian";
+    }
+    builder_.add_extent({.offset_bytes = tensor.offset_bytes, .length_bytes = tensor.length_bytes});
+    builder_.add_view(std::move(tensor));
+  }
+
+  // A type that ggml has got since, or that a fork has, is as long as there is room.
+  void measure_unknown(std::vector<Tensor>& tensors) const {
+    std::vector<std::uint64_t> offsets;
+    for (const Tensor& tensor : tensors) offsets.push_back(tensor.offset_bytes);
+    std::sort(offsets.begin(), offsets.end());
+    for (Tensor& tensor : tensors) {
+      if (tensor.dtype != Dtype::opaque) continue;
+      const auto next = std::upper_bound(offsets.begin(), offsets.end(), tensor.offset_bytes);
+      const std::uint64_t end = next == offsets.end() ? in_.end() : *next;
+      tensor.length_bytes = end - std::min(end, tensor.offset_bytes);
+    }
   }
 
   // offset_bytes counts from the end of the header.
   Result<Tensor> read_tensor() {
     Tensor tensor;
     tensor.name = string();
-    const std::uint32_t dimension_count = in_.u32();
+    const std::uint32_t dimension_count = u32();
     if (dimension_count > kMaxDimensionsOfGgml) return refuse("a tensor has too many dimensions");
     for (std::uint32_t i = 0; i < dimension_count; ++i) tensor.shape.push_back(count());
-    const auto dtype = dtype_of_ggml(in_.u32());
-    tensor.offset_bytes = in_.u64();
+    const std::uint32_t type = u32();
+    tensor.offset_bytes = u64();
     if (in_.failed()) return refuse("the header is cut off");
-    if (!dtype) return refuse("a tensor has an unknown type");
+    tensor.dtype = dtype_of_ggml(type).value_or(Dtype::opaque);
+    if (tensor.dtype == Dtype::opaque) tensor.note = "of ggml type " + std::to_string(type);
     const std::uint64_t row_elements = tensor.shape.empty() ? 1 : tensor.shape.front();
-    if (row_elements % dtype_layout(*dtype).unit_elements != 0) {
+    if (row_elements % dtype_layout(tensor.dtype).unit_elements != 0) {
       return refuse("a tensor's rows are no whole blocks");
     }
-    tensor.dtype = *dtype;
     std::reverse(tensor.shape.begin(), tensor.shape.end());
     return tensor;
   }
@@ -204,6 +236,7 @@ class GgufReader {
   SourceReader in_;
   LayoutBuilder& builder_;
   std::uint32_t version_ = 0;
+  bool is_big_endian_ = false;
   std::uint64_t alignment_ = kDefaultAlignment;
   std::uint64_t skipped_elements_ = 0;
 };

@@ -1,5 +1,7 @@
 #include "hdf5_type.h"
 
+#include "hdf5_attribute.h"
+
 namespace weightfs::format {
 namespace {
 
@@ -55,7 +57,9 @@ class TypeReader {
 
   Hdf5Type read(std::uint64_t address) {
     reader_.seek(address);
-    const std::uint8_t type_class = reader_.u8() & 0x0f;
+    const std::uint8_t class_and_version = reader_.u8();
+    const std::uint8_t type_class = class_and_version & 0x0f;
+    const unsigned version = class_and_version >> 4;
     const std::uint8_t flags = reader_.u8();
     reader_.skip(2);
     Hdf5Type type;
@@ -75,8 +79,7 @@ class TypeReader {
         read_complex(flags, type);
         break;
       case kEnumeration:
-        type.is_big_endian = false;
-        if (type.element_bytes == 1) type.dtype = Dtype::boolean;
+        read_enumeration(version, flags, type);
         break;
       case kVariableLength:
         type = {.dtype = Dtype::string, .element_bytes = type.element_bytes};
@@ -102,6 +105,21 @@ class TypeReader {
     type.dtype = float_of(type.element_bytes, reader_.u8());
   }
 
+  // h5py's booleans are an enumeration of FALSE and TRUE; any other is what its base is.
+  void read_enumeration(unsigned version, std::uint8_t member_count, Hdf5Type& type) {
+    constexpr std::uint64_t kIntegerBytes = 12;
+    const std::uint64_t base = reader_.address();
+    const bool may_be_bool = member_count == 2 && type.element_bytes == 1;
+    type = read(base);
+    if (!may_be_bool) return;
+    reader_.seek(base + kIntegerBytes);
+    std::string names = reader_.terminated_text();
+    // Before version 3 names are padded to multiples of 8 with their zero byte.
+    if (version < 3) reader_.skip(7 - names.size() % 8);
+    names.append(" ").append(reader_.terminated_text());
+    if (names == "FALSE TRUE") type.dtype = Dtype::boolean;
+  }
+
   // h5py's complex numbers: a compound of "r" and "i".
   void read_complex(std::uint8_t member_count, Hdf5Type& type) {
     type.is_big_endian = false;
@@ -115,14 +133,7 @@ class TypeReader {
 
 // Keras keeps bfloat16 as opaque elements of two bytes, and says so in an attribute.
 bool has_bfloat16_attribute(Hdf5Reader& reader, const std::vector<Hdf5Message>& messages) {
-  constexpr std::uint64_t kMaxAttributeBytes = 512;
-  for (const Hdf5Message& message : messages) {
-    if (message.type != Hdf5MessageType::attribute) continue;
-    if (message.length_bytes > kMaxAttributeBytes) continue;
-    reader.seek(message.address);
-    if (reader.text(message.length_bytes).find("bfloat16") != std::string::npos) return true;
-  }
-  return false;
+  return hdf5_text_attribute(reader, messages, "dtype").starts_with("bfloat16");
 }
 
 }  // namespace

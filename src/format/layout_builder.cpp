@@ -12,6 +12,7 @@ namespace {
 
 std::string join(std::string_view file_name, std::string_view name) {
   std::string joined(file_name);
+  if (joined.empty()) return std::string(name);
   if (!name.empty()) joined.append("/").append(name);
   return joined;
 }

@@ -25,6 +25,11 @@ struct WeightField {
   std::string_view name;
 };
 
+constexpr std::string_view kQuantized = "quantized";
+// IDSTQuan's type, and which of them is plain half floats.
+constexpr unsigned kQuanType = 2;
+constexpr std::uint32_t kQuanHalf = 3;
+
 constexpr std::array kWeightFields = {
     WeightField{5, -1, 1, Dtype::f32, "slope"},     // BatchNorm
     WeightField{5, -1, 2, Dtype::f32, "mean"},      //
@@ -37,14 +42,14 @@ constexpr std::array kWeightFields = {
     WeightField{7, -1, 7, Dtype::f32, "value"},     //
     WeightField{9, -1, 1, Dtype::f32, "weight"},    // Convolution2D
     WeightField{9, -1, 2, Dtype::f32, "bias"},      //
-    WeightField{9, 3, 0, Dtype::i8, "quantized"},   // its IDSTQuan
+    WeightField{9, 3, 0, Dtype::i8, kQuantized},    // its IDSTQuan
     WeightField{9, 3, 1, Dtype::f32, "alpha"},      //
     WeightField{9, 4, 0, Dtype::i8, "weight"},      // its QuantizedFloatParam
     WeightField{9, 4, 1, Dtype::i32, "bias"},       //
     WeightField{9, 4, 2, Dtype::f32, "scale"},      //
     WeightField{20, -1, 3, Dtype::f32, "weight"},   // InnerProduct
     WeightField{20, -1, 4, Dtype::f32, "bias"},     //
-    WeightField{20, 7, 0, Dtype::i8, "quantized"},  // its IDSTQuan
+    WeightField{20, 7, 0, Dtype::i8, kQuantized},   // its IDSTQuan
     WeightField{20, 7, 1, Dtype::f32, "alpha"},     //
     WeightField{27, -1, 3, Dtype::f32, "scale"},    // Normalize
     WeightField{32, -1, 1, Dtype::f32, "slope"},    // PRelu
@@ -97,6 +102,12 @@ class NetReader {
     tensor.name = op_name + "/" + std::string(weight.name);
     tensor.dtype = weight.dtype;
     tensor.shape = {values.count};
+    const bool is_quantized = weight.name == kQuantized && values.count % 2 == 0;
+    if (is_quantized && holder->scalar<std::uint32_t>(kQuanType) == kQuanHalf) {
+      tensor.name = op_name + "/weight";
+      tensor.dtype = Dtype::f16;
+      tensor.shape = {values.count / 2};
+    }
     tensor.offset_bytes = values.offset_bytes;
     tensor.length_bytes = std::uint64_t{values.count} * unit_bytes;
     extents_.add_tensor(std::move(tensor));

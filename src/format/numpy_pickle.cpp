@@ -106,6 +106,7 @@ class ArrayFinder final : public PickleVisitor {
     const std::string_view callable = heap_.callable_name(object);
     if (callable.ends_with("multiarray._reconstruct")) return visit_reconstructed(object, name);
     if (callable.ends_with("numeric._frombuffer")) return visit_buffer(object, name);
+    if (callable == "jax._src.array._reconstruct_array") return visit_jax(object, name);
     if (const NumpyArray* array = joblib_.find(object)) {
       add(*array, name);
       return true;
@@ -117,7 +118,17 @@ class ArrayFinder final : public PickleVisitor {
 
  private:
   bool visit_reconstructed(PickleRef object, std::string_view name) {
-    const std::span<const PickleRef> state = heap_.items(heap_.object(object).state);
+    return visit_state(heap_.object(object).state, name);
+  }
+
+  // _reconstruct_array(function, arguments, state, ...) of NumPy's function.
+  bool visit_jax(PickleRef object, std::string_view name) {
+    const std::span<const PickleRef> arguments = heap_.items(heap_.object(object).arguments);
+    return arguments.size() >= 3 && visit_state(arguments[2], name);
+  }
+
+  bool visit_state(PickleRef tuple, std::string_view name) {
+    const std::span<const PickleRef> state = heap_.items(tuple);
     if (state.size() != kStateItems) return false;
     // An array of objects has a list here, which is visited like any other.
     if (heap_.kind(state[4]) == PickleKind::list) return false;

@@ -32,6 +32,7 @@ const Parser& tf_index_parser();
 const Parser& tf_shard_parser();
 const Parser& tfjs_manifest_parser();
 const Parser& tfjs_shard_parser();
+const Parser& coreml_model_parser();
 const Parser& coreml_weights_parser();
 const Parser& mxnet_parser();
 const Parser& flax_parser();

@@ -114,6 +114,7 @@ std::span<const Parser* const> all_parsers() {
       &tf_shard_parser(),
       &tfjs_manifest_parser(),
       &tfjs_shard_parser(),
+      &coreml_model_parser(),
       &coreml_weights_parser(),
       &mxnet_parser(),
       &flax_parser(),

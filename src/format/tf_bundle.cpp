@@ -8,6 +8,7 @@
 #include "bounds.h"
 #include "sstable.h"
 #include "tf_dtype.h"
+#include "tf_slice_name.h"
 
 namespace weightfs::format {
 namespace {
@@ -57,7 +58,7 @@ std::vector<std::uint64_t> read_shape(protozero::pbf_reader message) {
 // BundleEntryProto; nothing for a partitioned variable.
 std::optional<TfBundleEntry> read_entry(std::string_view key, ByteSpan value) {
   TfBundleEntry entry;
-  entry.name = key;
+  entry.name = tf_tensor_name(key);
   bool has_slices = false;
   protozero::pbf_reader message = message_of(value);
   while (message.next()) {

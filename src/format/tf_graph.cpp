@@ -174,7 +174,12 @@ bool looks_like_node(const ByteSource& source, const WireField& node) {
                          (c >= '0' && c <= '9') || c == '_' || c == '>';
     if (!is_name) return false;
   }
-  return true;
+  // A FileDescriptorSet begins alike, and has more fields.
+  constexpr std::uint32_t kLastNodeField = 7;
+  while (const auto field = message.next()) {
+    if (field->number > kLastNodeField) return false;
+  }
+  return !file.failed();
 }
 
 bool looks_like_graph_def(const ByteSource& source) {

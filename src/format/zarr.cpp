@@ -1,6 +1,7 @@
-// Zarr version 2 chunks that nothing compresses: each file is one chunk, and .zarray beside it says
-// of what. Older Orbax checkpoints are directories of these.
-// https://zarr-specs.readthedocs.io/en/latest/v2/v2.0.html
+// Zarr chunks that nothing compresses: each file is one chunk, and .zarray (version 2) or zarr.json
+// (version 3) beside it says of what. Older Orbax checkpoints are directories of these. Version 3
+// has its chunks in directories of their own by default: those are not found.
+// https://zarr-specs.readthedocs.io/en/latest/v2/v2.0.html, .../v3/core/index.html
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
@@ -17,10 +18,14 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr std::string_view kArrayName = ".zarray";
+constexpr std::string_view kArrayName3 = "zarr.json";
 constexpr std::uint64_t kMaxArrayBytes = 64 << 10;
 
-// A chunk's name is its place in the grid: "0.3", or "0" in one dimension.
+// A chunk's name is its place in the grid: "0.3", or "0" in one dimension; version 3 has "c.0.3",
+// and "c" for a scalar.
 bool is_chunk_name(std::string_view name) {
+  if (name == "c") return true;
+  if (name.starts_with("c.")) name.remove_prefix(2);
   return !name.empty() && name.front() != '.' && name.back() != '.' &&
          std::all_of(name.begin(), name.end(),
                      [](char c) { return c == '.' || (c >= '0' && c <= '9'); });
@@ -28,15 +33,61 @@ bool is_chunk_name(std::string_view name) {
 
 std::shared_ptr<const ByteSource> array_beside(const ParseInput& input) {
   if (input.neighbours == nullptr || !is_chunk_name(input.name)) return nullptr;
-  return input.neighbours->open(kArrayName);
+  const bool is_version_3 = input.name.starts_with('c');
+  auto array = is_version_3 ? nullptr : input.neighbours->open(kArrayName);
+  return array == nullptr ? input.neighbours->open(kArrayName3) : array;
 }
 
 bool is_null(const Json& object, const char* key) {
   return !object.contains(key) || object[key].is_null();
 }
 
+Result<std::vector<std::uint64_t>> shape_of(const Json& dimensions) {
+  if (!dimensions.is_array() || dimensions.size() > kMaxDimensions) {
+    return fail(Code::invalid, "the array has no chunks");
+  }
+  std::vector<std::uint64_t> shape;
+  for (const Json& dimension : dimensions) {
+    if (!dimension.is_number_unsigned()) return fail(Code::invalid, "a dimension is no number");
+    shape.push_back(dimension.get<std::uint64_t>());
+  }
+  return shape;
+}
+
+const Json& member(const Json& object, const char* key) {
+  static const Json kNull;
+  const auto found = object.is_object() ? object.find(key) : object.end();
+  return found == object.end() ? kNull : *found;
+}
+
+// The one codec of version 3 that stores elements as they are: "bytes", little-endian.
+bool is_plain(const Json& codecs) {
+  if (!codecs.is_array() || codecs.size() != 1) return false;
+  const Json& codec = codecs.front();
+  return member(codec, "name") == "bytes" &&
+         member(member(codec, "configuration"), "endian") != "big";
+}
+
+Result<Tensor> chunk_of_version_3(const Json& array) {
+  if (member(array, "node_type") != "array") return fail(Code::invalid, "zarr.json is no array's");
+  if (!is_plain(member(array, "codecs"))) {
+    return fail(Code::unsupported, "the chunks are compressed");
+  }
+  const Json& type = member(array, "data_type");
+  const auto dtype = type.is_string() ? parse_numpy_dtype(type.get<std::string>()) : std::nullopt;
+  if (!dtype || dtype->dtype == Dtype::opaque) {
+    return fail(Code::unsupported, "the elements are of no known type");
+  }
+  Tensor tensor;
+  tensor.dtype = dtype->dtype;
+  const Json& grid = member(member(array, "chunk_grid"), "configuration");
+  WEIGHTFS_ASSIGN(tensor.shape, shape_of(member(grid, "chunk_shape")));
+  return tensor;
+}
+
 Result<Tensor> chunk_of(const Json& array) {
   if (!array.is_object()) return fail(Code::invalid, ".zarray is not an object");
+  if (member(array, "zarr_format") == 3) return chunk_of_version_3(array);
   if (!is_null(array, "compressor") || !is_null(array, "filters")) {
     return fail(Code::unsupported, "the chunks are compressed");
   }
@@ -50,10 +101,7 @@ Result<Tensor> chunk_of(const Json& array) {
   }
   Tensor tensor;
   tensor.dtype = dtype->dtype;
-  for (const Json& dimension : array["chunks"]) {
-    if (!dimension.is_number_unsigned()) return fail(Code::invalid, "a dimension is no number");
-    tensor.shape.push_back(dimension.get<std::uint64_t>());
-  }
+  WEIGHTFS_ASSIGN(tensor.shape, shape_of(array["chunks"]));
   return tensor;
 }
 

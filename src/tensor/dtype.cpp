@@ -77,6 +77,7 @@ constexpr std::array kEntries = {
     Entry{Dtype::tq2_0, "TQ2_0", {256, 66}},
     Entry{Dtype::mxfp4, "MXFP4", {32, 17}},
     Entry{Dtype::nvfp4, "NVFP4", {64, 36}},
+    Entry{Dtype::q1_0, "Q1_0", {128, 18}},
 };
 
 const Entry& entry_of(Dtype dtype) {

@@ -57,6 +57,7 @@ TEST(Gguf, KnowsEveryBlockTypeByItsNumber) {
       {22, Dtype::iq2_s},   {23, Dtype::iq4_xs}, {24, Dtype::i8},      {25, Dtype::i16},
       {26, Dtype::i32},     {27, Dtype::i64},    {28, Dtype::f64},     {29, Dtype::iq1_m},
       {30, Dtype::bf16},    {34, Dtype::tq1_0},  {35, Dtype::tq2_0},   {39, Dtype::mxfp4},
+      {40, Dtype::nvfp4},   {41, Dtype::q1_0},
   };
   for (const auto& [number, dtype] : types) {
     const std::uint64_t bytes = dtype_bytes(dtype, 256).value_or(0);
@@ -126,6 +127,31 @@ TEST(GgmlLegacy, RefusesAFileThatEndsInTheMiddleOfATensor) {
   add_tensor(out, "w", 0, 32);
   EXPECT_EQ(detect(out.zeros(255).str()).opaque_reason,
             "ggml: no known dialect ends where the file does");
+}
+
+TEST(Gguf, GivesATypeThatItDoesNotKnowTheRoomUpToTheNextTensor) {
+  const std::string file = gguf({{"new", {256}, 139, 0}, {"w", {4}, 0, 128}}, 32, 144);
+  const Layout layout = detect(file);
+  ASSERT_EQ(layout.tensors.size(), 2U) << layout.opaque_reason;
+  EXPECT_EQ(layout.tensors[0].dtype, Dtype::opaque);
+  EXPECT_EQ(layout.tensors[0].length_bytes, 128U);
+  EXPECT_EQ(layout.tensors[0].note, "of ggml type 139");
+  EXPECT_EQ(layout.tensors[1].dtype, Dtype::f32);
+}
+
+TEST(Gguf, ReadsTheHeadersOfBigEndianFiles) {
+  const auto big32 = [](std::uint32_t value) { return byte_swap(value); };
+  const auto big64 = [](std::uint64_t value) { return byte_swap(value); };
+  Bytes out;
+  out.text("GGUF").u32(big32(3)).u64(big64(1)).u64(big64(1));
+  out.u64(big64(1)).text("k").u32(big32(4)).u32(big32(7));
+  out.u64(big64(1)).text("w").u32(big32(1)).u64(big64(2)).u32(big32(0)).u64(0);
+  const Layout layout = detect(out.align(32).zeros(8).str());
+  ASSERT_EQ(layout.tensors.size(), 1U) << layout.opaque_reason;
+  EXPECT_EQ(layout.tensors[0].note, "big-endian");
+  EXPECT_EQ(layout.tensors[0].length_bytes, 8U);
+  EXPECT_EQ(layout.metadata[1], std::pair(std::string("k"), std::string("7")));
+  EXPECT_TRUE(testing::typed_extents(layout).empty());
 }
 
 }  // namespace

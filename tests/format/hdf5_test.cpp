@@ -68,6 +68,25 @@ class Hdf5Writer {
     H5Sclose(space);
   }
 
+  // One element of `type`, all zeros; an attribute "dtype" of variable length if it is not empty.
+  void write_zero(const char* name, hid_t type, const std::string& dtype_attribute = "") {
+    const hid_t space = H5Screate(H5S_SCALAR);
+    const hid_t id = H5Dcreate2(file_, name, type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    const char zeros[8] = {};
+    H5Dwrite(id, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, zeros);
+    if (!dtype_attribute.empty()) {
+      const hid_t text = H5Tcopy(H5T_C_S1);
+      H5Tset_size(text, H5T_VARIABLE);
+      const hid_t attribute = H5Acreate2(id, "dtype", text, space, H5P_DEFAULT, H5P_DEFAULT);
+      const char* value = dtype_attribute.c_str();
+      H5Awrite(attribute, text, &value);
+      H5Aclose(attribute);
+      H5Tclose(text);
+    }
+    H5Dclose(id);
+    H5Sclose(space);
+  }
+
   HandMade finish() {
     H5Fflush(file_, H5F_SCOPE_GLOBAL);
     HandMade result;
@@ -225,6 +244,39 @@ TEST(Hdf5File, IsOpaqueWhereItIsCutOff) {
   const Layout layout = layout_of(file);
   EXPECT_TRUE(layout.tensors.empty());
   EXPECT_THAT(layout.opaque_reason, ::testing::StartsWith("hdf5: "));
+}
+
+hid_t enumeration_of(const char* first, const char* second) {
+  const hid_t type = H5Tenum_create(H5T_NATIVE_INT8);
+  const char values[] = {0, 1};
+  H5Tenum_insert(type, first, &values[0]);
+  H5Tenum_insert(type, second, &values[1]);
+  return type;
+}
+
+TEST(Hdf5, TakesOnlyFalseAndTrueForABoolean) {
+  for (const bool is_latest : {false, true}) {
+    Hdf5Writer writer({.is_latest = is_latest});
+    writer.write_zero("bool", enumeration_of("FALSE", "TRUE"));
+    writer.write_zero("enum", enumeration_of("RED", "GREEN"));
+    const Layout layout = layout_of(writer.finish());
+    ASSERT_EQ(layout.tensors.size(), 2U) << layout.opaque_reason;
+    EXPECT_EQ(testing::find_tensor(layout, "bool")->dtype, Dtype::boolean);
+    EXPECT_EQ(testing::find_tensor(layout, "enum")->dtype, Dtype::i8);
+  }
+}
+
+TEST(Hdf5, KnowsTheBfloat16OfKerasByItsAttribute) {
+  const hid_t type = H5Tcreate(H5T_OPAQUE, 2);
+  for (const bool is_latest : {false, true}) {
+    Hdf5Writer writer({.is_latest = is_latest});
+    writer.write_zero("b", type, "bfloat16");
+    writer.write_zero("o", type, "int16");
+    const Layout layout = layout_of(writer.finish());
+    ASSERT_EQ(layout.tensors.size(), 2U) << layout.opaque_reason;
+    EXPECT_EQ(testing::find_tensor(layout, "b")->dtype, Dtype::bf16);
+    EXPECT_EQ(testing::find_tensor(layout, "o")->dtype, Dtype::opaque);
+  }
 }
 
 }  // namespace

@@ -123,5 +123,25 @@ TEST(Zarr, LeavesCompressedChunksOpaque) {
   EXPECT_THAT(layout.opaque_reason, ::testing::HasSubstr("compressed"));
 }
 
+std::string zarr_array_3(const std::string& codecs) {
+  return R"({"zarr_format": 3, "node_type": "array", "shape": [4, 3], "data_type": "float32",
+    "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": [2, 3]}}, "codecs": [)" +
+         codecs + "]}";
+}
+
+TEST(Zarr, TakesAnUncompressedChunkOfVersion3ForATensor) {
+  const std::string codec = R"({"name": "bytes", "configuration": {"endian": "little"}})";
+  const HandMade file{.bytes = testing::floats(6),
+                      .name = "c.1.0",
+                      .neighbours = {{"zarr.json", zarr_array_3(codec)}}};
+  EXPECT_EQ(testing::tensor_bytes_in(file, layout_of(file), "chunk c.1.0"), testing::floats(6));
+  const std::string sharded = R"({"name": "sharding_indexed", "configuration": {}})";
+  EXPECT_THAT(layout_of({.bytes = testing::floats(6),
+                         .name = "c.1.0",
+                         .neighbours = {{"zarr.json", zarr_array_3(sharded)}}})
+                  .opaque_reason,
+              ::testing::HasSubstr("compressed"));
+}
+
 }  // namespace
 }  // namespace weightfs::format

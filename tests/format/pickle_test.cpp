@@ -155,6 +155,17 @@ TEST(NumpyPickle, KnowsTheTypesOfMlDtypes) {
   EXPECT_EQ(content_of(file, layout.tensors[0]), "abcd");
 }
 
+TEST(NumpyPickle, FindsTheArraysOfJax) {
+  Pickle pickle;
+  pickle.global("jax._src.array", "_reconstruct_array").op("(");
+  pickle.global("numpy._core.multiarray", "_reconstruct").op(")(K\x01").tuple({2});
+  pickle.global("numpy", "dtype").text("f4").op("\x89\x88\x87R(K\x03").text("<").op("NNNtb\x89");
+  const std::string file = pickle.bytes("abcdefgh").op("t}tR").stop();
+  const Layout layout = detect(file);
+  ASSERT_EQ(layout.tensors.size(), 1U) << layout.opaque_reason;
+  EXPECT_EQ(content_of(file, layout.tensors[0]), "abcdefgh");
+}
+
 TEST(NumpyPickle, RefusesAnArrayWithoutItsBytes) {
   Pickle pickle;
   add_array(pickle, "f4", "<", {3}, "abcdefgh");

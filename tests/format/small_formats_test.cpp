@@ -1,6 +1,9 @@
 // Core ML's blobs, MXNet's lists, Flax's msgpack, and the formats that are known and stay opaque.
 #include <gmock/gmock.h>
 
+#include <functional>
+#include <protozero/pbf_writer.hpp>
+
 #include "hand_made.h"
 
 namespace weightfs::format {
@@ -28,6 +31,107 @@ std::string coreml_weights() {
     pad_to(out, 64);
   }
   return testing::text_of_writer(std::move(out));
+}
+
+using protozero::pbf_writer;
+
+std::string message(const std::function<void(pbf_writer&)>& write) {
+  std::string bytes;
+  pbf_writer writer(bytes);
+  write(writer);
+  return bytes;
+}
+
+// WeightParams of floats, or of `bits` wide integers.
+std::string float_weights(std::size_t count) {
+  return message([&](pbf_writer& weights) { weights.add_bytes(1, testing::floats(count)); });
+}
+std::string quantized_weights(const std::string& raw, std::uint64_t bits) {
+  return message([&](pbf_writer& weights) {
+    weights.add_bytes(30, raw);
+    weights.add_message(40, message([&](pbf_writer& how) { how.add_uint64(1, bits); }));
+  });
+}
+
+// A convolution of [2, 3, 1, 1], an inner product of 2 by 4 in 4 bits, and an LSTM.
+std::string coreml_network() {
+  const std::string convolution = message([](pbf_writer& layer) {
+    layer.add_string(1, "conv");
+    layer.add_message(100, message([](pbf_writer& parameters) {
+                        parameters.add_uint64(1, 2);
+                        parameters.add_uint64(2, 3);
+                        const std::uint64_t kernel[] = {1, 1};
+                        parameters.add_packed_uint64(20, kernel, kernel + 2);
+                        parameters.add_message(90, float_weights(6));
+                        parameters.add_message(91, float_weights(2));
+                      }));
+  });
+  const std::string product = message([](pbf_writer& layer) {
+    layer.add_string(1, "fc");
+    layer.add_message(140, message([](pbf_writer& parameters) {
+                        parameters.add_uint64(1, 4);
+                        parameters.add_uint64(2, 2);
+                        parameters.add_message(20, quantized_weights("wxyz", 4));
+                        parameters.add_message(21, quantized_weights("v", 4));
+                      }));
+  });
+  const std::string lstm = message([](pbf_writer& layer) {
+    layer.add_string(1, "rnn");
+    layer.add_message(430, message([](pbf_writer& parameters) {
+                        for (int direction = 0; direction < 2; ++direction) {
+                          parameters.add_message(20, message([](pbf_writer& weights) {
+                                                   weights.add_message(1, float_weights(3));
+                                                 }));
+                        }
+                      }));
+  });
+  return message([&](pbf_writer& network) {
+    for (const std::string& layer : {convolution, product, lstm}) network.add_message(1, layer);
+  });
+}
+
+std::string coreml_model(std::uint32_t type_field, const std::string& content) {
+  return message([&](pbf_writer& model) {
+    model.add_int32(1, 4);
+    model.add_message(2, std::string());
+    model.add_message(type_field, content);
+  });
+}
+
+TEST(CoremlModel, FindsTheWeightsOfItsLayers) {
+  const HandMade file{.bytes = coreml_model(500, coreml_network())};
+  const Layout layout = layout_of(file);
+  EXPECT_EQ(layout.format, "coreml-model") << layout.opaque_reason;
+  ASSERT_EQ(layout.tensors.size(), 6U);
+  EXPECT_EQ(testing::find_tensor(layout, "fc/bias")->shape, std::vector<std::uint64_t>{2});
+  EXPECT_EQ(testing::tensor_bytes_in(file, layout, "conv/weights"), testing::floats(6));
+  EXPECT_EQ(testing::find_tensor(layout, "conv/weights")->shape,
+            (std::vector<std::uint64_t>{2, 3, 1, 1}));
+  EXPECT_EQ(testing::tensor_bytes_in(file, layout, "conv/bias"), testing::floats(2));
+  EXPECT_EQ(testing::tensor_bytes_in(file, layout, "fc/weights"), "wxyz");
+  EXPECT_EQ(testing::find_tensor(layout, "fc/weights")->dtype, Dtype::u4);
+  EXPECT_EQ(testing::find_tensor(layout, "fc/weights")->shape, (std::vector<std::uint64_t>{2, 4}));
+  EXPECT_EQ(testing::tensor_bytes_in(file, layout, "rnn/backward/inputGateWeightMatrix"),
+            testing::floats(3));
+  testing::expect_survives_damage(file);
+}
+
+TEST(CoremlModel, FindsTheModelsOfAPipeline) {
+  const std::string inner = coreml_model(403, coreml_network());
+  const HandMade file{.bytes = coreml_model(200, message([&](pbf_writer& classifier) {
+                                              classifier.add_message(
+                                                  1, message([&](pbf_writer& pipeline) {
+                                                    pipeline.add_message(1, inner);
+                                                  }));
+                                            }))};
+  const Layout layout = layout_of(file);
+  EXPECT_EQ(testing::tensor_bytes_in(file, layout, "0/conv/weights"), testing::floats(6));
+}
+
+TEST(CoremlModel, HasNoWeightsWhereItIsAProgram) {
+  const Layout layout = layout_of({.bytes = coreml_model(502, std::string())});
+  EXPECT_EQ(layout.format, "coreml-model") << layout.opaque_reason;
+  EXPECT_TRUE(layout.tensors.empty());
 }
 
 TEST(CoremlWeights, FindsItsBlobs) {

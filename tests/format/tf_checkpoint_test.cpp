@@ -130,5 +130,22 @@ TEST(TfCheckpoint, SurvivesDamageOfTheIndexOfAShard) {
   }
 }
 
+// The keys that TensorFlow 2.21 wrote for a variable "pv" of [10, 300] in two parts, and for one
+// that is not cut in its second dimension.
+TEST(TfIndex, NamesThePartsOfAVariable) {
+  const std::string part("\0pv\0\1\1\2\x84\x86\x80\xc1\x2c", 12);
+  const std::string whole("\0pv\0\1\1\2\x84\x86\x80\x7f", 11);
+  const std::string broken("\0pv\0\1\1\2\x84", 8);
+  const HandMade file{.bytes = table_of({{"", header(1)},
+                                         {part, entry(1, 0, 0)},
+                                         {whole, entry(1, 0, 4)},
+                                         {broken, entry(1, 0, 8)}}),
+                      .name = "m.index"};
+  const Layout layout = layout_of(file);
+  ASSERT_EQ(layout.tensors.size(), 3U) << layout.opaque_reason;
+  EXPECT_NE(testing::find_tensor(layout, "pv[4:10,0:300]"), nullptr);
+  EXPECT_NE(testing::find_tensor(layout, "pv[4:10,:]"), nullptr);
+}
+
 }  // namespace
 }  // namespace weightfs::format

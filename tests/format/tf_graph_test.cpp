@@ -90,5 +90,18 @@ TEST(TfGraph, SurvivesDamage) {
   testing::expect_survives_damage(frozen_graph());
 }
 
+// A FileDescriptorSet: files of a name, a package and, in field 12, a syntax.
+TEST(TfGraphDef, TakesNoDescriptorOfProtobufForAGraph) {
+  const std::string file(
+      "\x0a\x12\x0a\x03"
+      "a.p"
+      "\x12\x03"
+      "xla"
+      "\x62\x06"
+      "proto3",
+      20);
+  EXPECT_EQ(layout_of({.bytes = file}).format, "opaque");
+}
+
 }  // namespace
 }  // namespace weightfs::format

@@ -73,6 +73,7 @@ enum class Dtype : std::uint8_t {
   tq2_0 = 88,
   mxfp4 = 89,
   nvfp4 = 90,
+  q1_0 = 91,
 };
 
 // How a dtype lies in memory: `unit_bytes` bytes hold `unit_elements` elements, and nothing smaller

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Measures a mount beside the directory that holds its store, alternating, medians.
 
-    mount_bench.py WEIGHTFS GENERATE_MODEL [--directory DIR] [--mib 2048] [--rounds 5] [--only PART...] [--json]
+    mount_bench.py WEIGHTFS GENERATE_MODEL [--directory DIR] [--mib 2048] [--rounds 5] [--only PART...]
+        [--fine-tunes 10] [--json]
 
 Prints one row for each piece of work: seconds on the plain directory, seconds on the mount, and the
 ratio plain / mount, where 1.0 is as fast as the plain file system and more is faster. "cold" drops the
@@ -60,6 +61,12 @@ def read_at_random(path, count):
             os.pread(file.fileno(), 4096, positions.randrange(0, size - 4096) // 4096 * 4096)
 
 
+def copy(source, target):
+    if os.path.exists(target):
+        os.unlink(target)
+    subprocess.run(["cp", source, target], check=True)
+
+
 class Bench:
     def __init__(self, options):
         self.options = options
@@ -70,6 +77,7 @@ class Bench:
         for path in (self.mount, self.plain):
             os.mkdir(path)
         self.rows = []
+        self.shares = []
         self.is_root = os.geteuid() == 0
 
     def weightfs(self, *arguments):
@@ -83,6 +91,9 @@ class Bench:
                 if prepare:
                     prepare()
                 times.append(timed(lambda: work(turn)))
+        self.add_row(name, target, plain_times, mount_times)
+
+    def add_row(self, name, target, plain_times, mount_times):
         here, there = statistics.median(plain_times), statistics.median(mount_times)
         self.rows.append({"work": name, "at_least": target, "plain_s": here, "mount_s": there,
                           "ratio": here / there})
@@ -130,11 +141,6 @@ class Bench:
         plain_copy = os.path.join(self.plain, "copy")
         mount_copy = os.path.join(self.mount, "copy")
 
-        def copy(target):
-            if os.path.exists(target):
-                os.unlink(target)
-            subprocess.run(["cp", source, target], check=True)
-
         def settle():
             for path in (plain_copy, mount_copy):
                 if os.path.exists(path):
@@ -145,15 +151,15 @@ class Bench:
             read_through(source)
 
         def copy_and_sync_plain(turn):
-            copy(plain_copy)
+            copy(source, plain_copy)
             os.sync()
 
         def copy_and_sync_mount(turn):
-            copy(mount_copy)
+            copy(source, mount_copy)
             self.weightfs("sync", self.mount)
 
-        self.row("cp in, until it returns", 0.5, lambda turn: copy(plain_copy),
-                 lambda turn: copy(mount_copy), prepare=settle)
+        self.row("cp in, until it returns", 0.5, lambda turn: copy(source, plain_copy),
+                 lambda turn: copy(source, mount_copy), prepare=settle)
         self.row("cp in of new content, until synced", 0.7, copy_and_sync_plain, copy_and_sync_mount,
                  prepare=settle)
         settle()
@@ -164,6 +170,29 @@ class Bench:
                  copy_and_sync_mount, prepare=lambda: read_through(source))
         settle()
         os.unlink(kept)
+
+    def family(self, base):
+        """Fine-tunes of a stored base: what they take, coming in and cold reading."""
+        shutil.copyfile(base, os.path.join(self.mount, "base"))
+        self.weightfs("sync", self.mount)
+        plain_times, mount_times = [], []
+        for i in range(self.options.fine_tunes):
+            tuned = self.generate("tuned", 1, 0.005, 100 + i)
+            stored = os.path.join(self.mount, f"tuned{i}")
+            copied = os.path.join(self.plain, "copy")
+            read_through(tuned)
+            os.sync()
+            plain_times.append(timed(lambda: (copy(tuned, copied), os.sync())))
+            os.unlink(copied)
+            mount_times.append(timed(lambda: (copy(tuned, stored),
+                                              self.weightfs("sync", self.mount))))
+            self.shares.append(os.stat(stored).st_blocks * 512 / os.path.getsize(stored))
+        self.add_row("cp in of a fine-tune, until synced", 0.7, plain_times, mount_times)
+        if self.is_root:
+            self.row("cat of a fine-tune, cold", 0.7, lambda turn: read_through(tuned),
+                     lambda turn: read_through(stored), prepare=drop_caches)
+        if not self.options.json:
+            print("fine-tunes, stored / size:", " ".join(f"{share:.3f}" for share in self.shares))
 
     def names(self, count):
         def directory(base, turn):
@@ -224,12 +253,15 @@ class Bench:
                 self.writing(source)
             if "reading" in self.options.only:
                 self.reading(source)
+            if "family" in self.options.only:
+                self.family(source)
             memory = self.daemon_memory()
         finally:
             self.weightfs("umount", self.mount)
             shutil.rmtree(self.root)
         if self.options.json:
-            print(json.dumps({"rows": self.rows, "daemon_mib": memory}))
+            print(json.dumps({"rows": self.rows, "fine_tune_shares": self.shares,
+                              "daemon_mib": memory}))
         else:
             print("daemon memory (MiB):", memory)
 
@@ -242,7 +274,8 @@ def main():
     parser.add_argument("--mib", type=int, default=2048)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", nargs="+", default=["names", "writing", "reading"],
-                        choices=["names", "writing", "reading"])
+                        choices=["names", "writing", "reading", "family"])
+    parser.add_argument("--fine-tunes", type=int, default=10)
     parser.add_argument("--json", action="store_true")
     Bench(parser.parse_args()).run()
 

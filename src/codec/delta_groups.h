@@ -263,17 +263,20 @@ struct DeltaGroups : DeltaLayout<Cpu, Word, kMantissaBits> {
     DeltaDecodeJob job = caller_job;
     const Plan plan(*job.tables);
     Symbols source(job);
-    // Two groups at a time, since symbols of neighbouring groups may be coded by different lanes;
-    // the next two are prepared before.
+    // Two groups at a time, since symbols of neighbouring groups may be coded by different lanes.
+    // The first turn only prepares its own, each other one those of the next.
     Prepared prepared[2][2] = {};
+    std::size_t ahead = 0;
     std::uint64_t low_bit_count = job.low_bit_count;
-    if (job.group_count > 0) prepare_two(0, plan, job, prepared[0]);
     for (unsigned turn = 0; job.group_count > 0 && source.may_go_on(); turn ^= 1) {
       if (job.low_bit_count > job.low_bit_limit || job.low_bytes > job.low_bytes_end) break;
       low_bit_count = job.low_bit_count;
-      if (job.group_count > 2) prepare_two(2, plan, job, prepared[turn ^ 1]);
-      decode_group<0>(job, plan, prepared[turn][0], source);
-      if (job.group_count > 0) decode_group<1>(job, plan, prepared[turn][1], source);
+      if (job.group_count > ahead) prepare_two(ahead, plan, job, prepared[turn ^ 1]);
+      if (ahead > 0) {
+        decode_group<0>(job, plan, prepared[turn][0], source);
+        if (job.group_count > 0) decode_group<1>(job, plan, prepared[turn][1], source);
+      }
+      ahead = 2;
     }
     source.finish(job);
     // What was prepared in vain is taken again.

@@ -58,12 +58,11 @@ struct ExponentCounts {
   }
 };
 
-unsigned top_level_of(const DeltaSamples& samples, unsigned exponents) {
-  ExponentCounts counts(exponents);
-  for (std::size_t i = 0; i < samples.size; ++i) {
-    ++counts.parts[i % 4][samples.base_exponents[i]];
+unsigned top_level_of(const DeltaSamples& samples, const DeltaFormat& format) {
+  ExponentCounts counts(format.exponents);
+  for (std::size_t i = 0; i < samples.size; i += format.plan_stride, ++counts.total) {
+    ++counts.parts[counts.total % 4][samples.base_exponents[i]];
   }
-  counts.total = samples.size;
   return counts.high(2000);
 }
 
@@ -132,7 +131,7 @@ std::size_t length_of(std::int64_t distance) {
 Levels decide_levels(const DeltaSamples& samples, const SampleLevels& level_of,
                      const DeltaFormat& format) {
   Levels levels{};
-  for (std::size_t i = 0; i < samples.size; ++i) {
+  for (std::size_t i = 0; i < samples.size; i += format.plan_stride) {
     ++levels[level_of[i]].lengths[length_of(samples.distances[i])];
   }
   for (Level& level : levels) {
@@ -143,6 +142,9 @@ Levels decide_levels(const DeltaSamples& samples, const SampleLevels& level_of,
   for (std::size_t i = 0; i < samples.size; ++i) {
     Level& level = levels[level_of[i]];
     ++level.symbols[delta_symbol(samples.distances[i], level.low_bits)];
+  }
+  for (Level& level : levels) {
+    level.count = std::accumulate(level.symbols.begin(), level.symbols.end(), 0U);
   }
   choose_direct(levels, format);
   return levels;
@@ -262,7 +264,7 @@ double estimate_bits(const ContextCounts& counts, const Levels& levels, const De
 
 DeltaFit fit_delta(const DeltaSamples& samples, const DeltaFormat& format) {
   DeltaFit fit;
-  fit.top_level = top_level_of(samples, format.exponents);
+  fit.top_level = top_level_of(samples, format);
   SampleLevels level_of;
   levels_of(samples, fit.top_level, level_of);
   const Levels levels = decide_levels(samples, level_of, format);

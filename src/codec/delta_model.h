@@ -27,6 +27,7 @@ struct DeltaSamples {
 
 struct DeltaFormat {
   unsigned exponents;      // how many there are, at most 2048
+  unsigned plan_stride;    // every so many samples make the plan; all are counted for its symbols
   unsigned direct_bits;    // stored of a direct value beside its symbol
   unsigned most_low_bits;  // beyond, values are coded directly
   double escape_bits;      // that an escape takes beside its symbol, about

@@ -50,11 +50,13 @@ DeltaFormat describe(DeltaFloat format) {
   // for nothing; of more, the value, and about half of the low bits.
   if (bits == 16) {
     return {.exponents = exponents,
+            .plan_stride = 2,
             .direct_bits = mantissa_bits + 1,
             .most_low_bits = std::min(8U, mantissa_bits),
             .escape_bits = 14};
   }
   return {.exponents = exponents,
+          .plan_stride = 1,
           .direct_bits = mantissa_bits + 1,
           .most_low_bits = mantissa_bits,
           .escape_bits = bits + mantissa_bits / 2.0};

@@ -9,6 +9,7 @@ namespace {
 
 // Fewer groups than this don't pay for more tables.
 static_assert(kSumGroup == kRansGroup);
+static_assert(kRansGroup * 255 < 0xFFFF);
 constexpr std::size_t kMinGroups = 128;
 // Bits a symbol that several tables must promise: they cost 3 / 128 for the groups, their own
 // bytes, and time.
@@ -70,23 +71,42 @@ double estimated_gain(std::span<const std::uint16_t> sums, double total_variance
   return -0.5 * std::log2(1 - between / total_variance);
 }
 
+// Where a class begins once the levels are sorted.
+std::size_t begin_of_class(std::size_t index, std::size_t levels) {
+  return index * levels / kRansMaxTables;
+}
+
+// Puts at the begin of each class from `first` + 1 to `last` - 1 what sorting would put there.
+void sort_at_begins(std::span<std::uint16_t> levels, std::size_t first, std::size_t last) {
+  if (last - first < 2) return;
+  const std::size_t middle = (first + last) / 2;
+  const auto at = [&](std::size_t index) {
+    return levels.begin() + static_cast<std::ptrdiff_t>(begin_of_class(index, levels.size()));
+  };
+  // What begins the first class stays where it is.
+  std::nth_element(first == 0 ? at(first) : at(first) + 1, at(middle), at(last));
+  sort_at_begins(levels, first, middle);
+  sort_at_begins(levels, middle, last);
+}
+
 // Sorts groups by level into classes of about equal size. Returns the number of classes in use.
-std::size_t classify(std::span<const std::uint16_t> levels, std::size_t classes,
+std::size_t classify(std::span<const std::uint16_t> levels,
                      std::vector<std::byte>& class_of_group) {
   std::vector<std::uint16_t> sorted(levels.begin(), levels.end());
-  std::array<std::uint16_t, kRansMaxTables> bounds{};
+  sort_at_begins(sorted, 0, kRansMaxTables);
+  constexpr std::uint16_t kNone = 0xFFFF;  // no level is so high
+  std::array<std::uint16_t, kRansMaxTables - 1> bounds;
+  bounds.fill(kNone);
   std::size_t used = 0;
-  for (std::size_t i = 1; i < classes; ++i) {
-    const auto at = sorted.begin() + static_cast<std::ptrdiff_t>(i * sorted.size() / classes);
-    std::nth_element(sorted.begin(), at, sorted.end());
-    if (used == 0 || bounds[used - 1] != *at) bounds[used++] = *at;
+  for (std::size_t i = 1; i < kRansMaxTables; ++i) {
+    const std::uint16_t bound = sorted[begin_of_class(i, sorted.size())];
+    if (used == 0 || bounds[used - 1] != bound) bounds[used++] = bound;
   }
   class_of_group.resize(levels.size());
-  const auto* bounds_end = bounds.begin() + used;
   for (std::size_t i = 0; i < levels.size(); ++i) {
-    const auto* bound = std::upper_bound(static_cast<const std::uint16_t*>(bounds.begin()),
-                                         static_cast<const std::uint16_t*>(bounds_end), levels[i]);
-    class_of_group[i] = static_cast<std::byte>(bound - bounds.begin());
+    unsigned below = 0;
+    for (const std::uint16_t bound : bounds) below += bound <= levels[i] ? 1 : 0;
+    class_of_group[i] = static_cast<std::byte>(below);
   }
   return used + 1;
 }
@@ -125,7 +145,7 @@ RansModel choose_rans_model(ByteSpan symbols, const SampledHistogram& sample, bo
     if (sums.size() > groups) sums[groups] = sums[groups - 1];
     const double gain = estimated_gain(sums, variance_of_symbols(sample, range));
     if (gain >= (thorough ? kMinThoroughGain : kMinGain)) {
-      model.table_count = classify(sums, kRansMaxTables, model.table_of_group);
+      model.table_count = classify(sums, model.table_of_group);
       const std::size_t budget =
           (thorough ? kThoroughBudgetPerTable : kBudgetPerTable) * model.table_count;
       fit_tables(symbols, std::clamp<std::size_t>(budget / groups, 16, kRansGroup), model);

@@ -6,7 +6,9 @@
 namespace weightfs::codec {
 namespace {
 
-constexpr std::size_t kSampleElements = 1024;
+// Elements are sampled by pieces: each piece costs the memory it is the first to touch.
+constexpr std::size_t kSamplePieces = 128;
+constexpr std::size_t kPieceElements = 8;
 // Part of an element's bits that a mask must save.
 constexpr double kWorthwhileShare = 0.02;
 
@@ -21,8 +23,38 @@ std::size_t kernel_of(FloatKind kind) {
   return static_cast<std::size_t>(std::countr_zero(element_bytes(kind)));
 }
 
-bool is_zero(ByteSpan element) {
-  return std::all_of(element.begin(), element.end(), [](std::byte b) { return b == std::byte{0}; });
+template <class Word>
+std::size_t zeros_of_piece(const std::byte* piece) {
+  std::size_t zeros = 0;
+  for (std::size_t i = 0; i < kPieceElements; ++i) {
+    zeros += load_unaligned<Word>(piece + i * sizeof(Word)) == 0 ? 1 : 0;
+  }
+  return zeros;
+}
+
+std::size_t zeros_of_piece(const std::byte* piece, std::size_t element_bytes) {
+  switch (element_bytes) {
+    case 1:
+      return zeros_of_piece<std::uint8_t>(piece);
+    case 2:
+      return zeros_of_piece<std::uint16_t>(piece);
+    case 4:
+      return zeros_of_piece<std::uint32_t>(piece);
+    default:
+      return zeros_of_piece<std::uint64_t>(piece);
+  }
+}
+
+// The part of sampled elements that is zero; the block has a piece at least.
+double share_of_zeros(ByteSpan raw, std::size_t element_bytes) {
+  const std::size_t pieces = raw.size() / (kPieceElements * element_bytes);
+  const std::size_t step = std::max<std::size_t>(1, pieces / kSamplePieces);
+  std::size_t zeros = 0;
+  std::size_t seen = 0;
+  for (std::size_t piece = 0; piece < pieces; piece += step, seen += kPieceElements) {
+    zeros += zeros_of_piece(&raw[piece * kPieceElements * element_bytes], element_bytes);
+  }
+  return static_cast<double>(zeros) / static_cast<double>(seen);
 }
 
 // The mask of `count` elements in whole groups, without bits behind it; nothing if it had some.
@@ -48,15 +80,8 @@ std::size_t count_bits(ByteSpan mask) {
 
 bool has_many_zeros(ByteSpan raw, FloatKind kind) {
   const std::size_t size = element_bytes(kind);
-  const std::size_t count = raw.size() / size;
-  if (count < kPlaneGroup) return false;
-  const std::size_t step = std::max<std::size_t>(1, count / kSampleElements);
-  double zeros = 0;
-  double seen = 0;
-  for (std::size_t i = 0; i < count; i += step, ++seen) {
-    zeros += is_zero(raw.subspan(i * size, size)) ? 1 : 0;
-  }
-  const double share = zeros / seen;
+  if (raw.size() / size < kPlaneGroup) return false;
+  const double share = share_of_zeros(raw, size);
   if (share == 0 || share == 1) return share == 1;
   const double mask_bits = -share * std::log2(share) - (1 - share) * std::log2(1 - share);
   // A zero's exponent would be coded, but its sign and mantissa stored.

@@ -3,12 +3,14 @@
 #include <sys/statvfs.h>
 
 #include <algorithm>
+#include <climits>
 #include <sstream>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "error_number.h"
+#include "weightfs/base/bytes.h"
 #include "weightfs/base/fd.h"
 
 namespace weightfs::mount {
@@ -24,7 +26,23 @@ double lifetime_seconds(const fs::Attributes& attributes) {
   return attributes.settled ? kForeverSeconds : kUnsettledSeconds;
 }
 
+// As many parts as writev(2) takes, less libfuse's header: it neither splits more nor answers the
+// request then, and whoever reads would wait forever.
+constexpr std::size_t kMostParts = IOV_MAX - 1;
+
+// Where a file is a great many small tensors.
+void reply_joined(fuse_req_t request, const std::vector<fs::Segment>& segments) {
+  thread_local ByteVector joined;  // at most a read request long
+  joined.clear();
+  for (const fs::Segment& segment : segments) {
+    joined.insert(joined.end(), segment.bytes.begin(), segment.bytes.end());
+  }
+  const std::string_view text = text_of(joined);
+  fuse_reply_buf(request, text.data(), text.size());
+}
+
 void reply_from_memory(fuse_req_t request, const std::vector<fs::Segment>& segments) {
+  if (segments.size() > kMostParts) return reply_joined(request, segments);
   std::vector<iovec> parts;
   parts.reserve(segments.size());
   for (const fs::Segment& segment : segments) {

@@ -72,5 +72,30 @@ TEST_F(Corpus, ComesBackUnchangedAndLeavesNothingBehind) {
   expect_clean_store();
 }
 
+// A safetensors file of so many tensors of three floats each.
+std::string small_tensors(std::size_t count) {
+  json header;
+  for (std::size_t i = 0; i < count; ++i) {
+    header["t" + std::to_string(i)] = {
+        {"dtype", "F32"}, {"shape", {3}}, {"data_offsets", {12 * i, 12 * i + 12}}};
+  }
+  const std::string text = header.dump();
+  std::string file(8, '\0');
+  for (std::size_t i = 0; i < 8; ++i) file[i] = static_cast<char>(text.size() >> (8 * i));
+  return file + text + noise(12 * count, 1);
+}
+
+// One read of the kernel's brings more blobs than writev(2) takes parts.
+TEST_F(Corpus, ReadsAFileOfAGreatManySmallTensors) {
+  const std::string original = directory_.path("small.safetensors");
+  write_file(original, small_tensors(20'000));
+  write_file(path("small.safetensors"), read_file(original));
+  seal();
+  remount();
+  const ProgramResult compared =
+      run_program({"timeout", "30", "cmp", original, path("small.safetensors")});
+  EXPECT_EQ(compared.exit_status, 0) << compared.output;
+}
+
 }  // namespace
 }  // namespace weightfs::mount

@@ -38,6 +38,7 @@ std::string what_text(const ops::TensorChange& change) {
     case ops::TensorChangeKind::renamed:
       return "to " + printable(change.b.name);
     case ops::TensorChangeKind::changed:
+    case ops::TensorChangeKind::reordered:
       return form_text(change.a);
     case ops::TensorChangeKind::reshaped:
     case ops::TensorChangeKind::recast:

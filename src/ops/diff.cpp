@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <map>
+#include <tuple>
 #include <unordered_map>
 
 #include "model_file.h"
 #include "progress_meter.h"
+#include "tensor_values.h"
 #include "value_distance.h"
 #include "weightfs/ops/tensor_statistics.h"
 
@@ -105,14 +107,17 @@ class Differ {
 // Tensors that only one file has, by dtype, shape and content. Only those that could match are
 // read.
 Status Differ::find_renamed(Matching& matching) {
-  using Form = std::pair<Dtype, std::vector<std::uint64_t>>;
+  using Form = std::tuple<Dtype, std::vector<std::uint64_t>, std::vector<std::int64_t>, bool>;
+  const auto form_of = [](const Tensor& tensor) {
+    return Form(tensor.dtype, tensor.shape, tensor.strides_elements, is_big_endian(tensor));
+  };
   std::map<Form, std::vector<const Tensor*>> candidates;
   for (const Tensor* tensor : matching.only_a) {
-    if (tensor->length_bytes > 0) candidates[{tensor->dtype, tensor->shape}].push_back(tensor);
+    if (tensor->length_bytes > 0) candidates[form_of(*tensor)].push_back(tensor);
   }
   std::unordered_map<const Tensor*, std::string> ids;
   for (const Tensor*& tensor : matching.only_b) {
-    const auto found = candidates.find({tensor->dtype, tensor->shape});
+    const auto found = candidates.find(form_of(*tensor));
     if (found == candidates.end()) continue;
     WEIGHTFS_ASSIGN(const std::string id, tensor_content_id(*b_.source, *tensor, workers_, {}));
     for (const Tensor*& candidate : found->second) {
@@ -150,13 +155,22 @@ Status Differ::compare_pair(const Pair& pair) {
     change.kind = TensorChangeKind::recast;
   else if (reshaped)
     change.kind = TensorChangeKind::reshaped;
+  else if (pair.a->strides_elements != pair.b->strides_elements)
+    change.kind = TensorChangeKind::reordered;
+  if (change.kind == TensorChangeKind::reordered) {
+    meter_.add_bytes(pair.b->length_bytes);
+    difference_.tensors.push_back(std::move(change));
+    meter_.end_item();
+    return {};
+  }
   if (pair.a->length_bytes == pair.b->length_bytes) {
     change.blocks = (pair.a->length_bytes + kDiffBlockBytes - 1) / kDiffBlockBytes;
     WEIGHTFS_ASSIGN(
         change.changed_blocks,
         changed_blocks({*a_.source, *pair.a}, {*b_.source, *pair.b}, workers_, advance()));
   }
-  const bool same = !recast && !reshaped && change.changed_blocks == 0;
+  const bool same = !recast && !reshaped && change.changed_blocks == 0 &&
+                    is_big_endian(*pair.a) == is_big_endian(*pair.b);
   if (same) {
     ++difference_.unchanged_tensors;
   } else {
@@ -169,6 +183,7 @@ Status Differ::compare_pair(const Pair& pair) {
 
 Status Differ::measure(const Pair& pair, TensorChange& change) {
   if (!has_readable_values(*pair.a) || !has_readable_values(*pair.b)) return {};
+  if (pair.a->strides_elements != pair.b->strides_elements) return {};
   const auto count = [](const Tensor& tensor) {
     const DtypeLayout layout = dtype_layout(tensor.dtype);
     return tensor.length_bytes / layout.unit_bytes * layout.unit_elements;
@@ -221,6 +236,8 @@ std::string_view change_name(TensorChangeKind kind) {
       return "reshaped";
     case TensorChangeKind::recast:
       return "recast";
+    case TensorChangeKind::reordered:
+      return "reordered";
   }
   return "unknown";
 }

@@ -85,6 +85,33 @@ TEST_F(Diff, TellsReshapedFromRecast) {
   EXPECT_FALSE(recast.distance->largest_ulp_step);
 }
 
+// An .npy file of [2, 2] floats.
+std::string npy(const std::string& descr, const std::string& is_fortran_order,
+                const std::string& data) {
+  std::string dict =
+      "{'descr': '" + descr + "', 'fortran_order': " + is_fortran_order + ", 'shape': (2, 2), }";
+  dict.resize(118, ' ');
+  return std::string("\x93NUMPY\1\0\x76\0", 10) + dict + data;
+}
+
+TEST_F(Diff, ComparesNoValuesThatAreStoredInAnotherOrder) {
+  const std::string data = bytes_of_values<float>({1, 2, 3, 4});
+  const std::string rows = npy("<f4", "False", data);
+  const Difference difference = diff(rows, npy("<f4", "True", data));
+  ASSERT_EQ(difference.tensors.size(), 1U);
+  EXPECT_EQ(difference.tensors[0].kind, TensorChangeKind::reordered);
+  EXPECT_FALSE(difference.tensors[0].distance);
+}
+
+TEST_F(Diff, TellsEqualBytesOfAnotherByteOrderFromEqualValues) {
+  const std::string data = bytes_of_values<float>({1, 2, 3, 4});
+  const Difference difference = diff(npy("<f4", "False", data), npy(">f4", "False", data));
+  ASSERT_EQ(difference.tensors.size(), 1U);
+  EXPECT_EQ(difference.tensors[0].kind, TensorChangeKind::changed);
+  ASSERT_TRUE(difference.tensors[0].distance);
+  EXPECT_EQ(difference.tensors[0].distance->changed_values, 4U);
+}
+
 TEST_F(Diff, ListsWhatOnlyOneFileHas) {
   const Difference difference = diff(safetensors({floats("w", {1}), floats("gone", {2})}),
                                      safetensors({floats("w", {1}), floats("new", {3})}));

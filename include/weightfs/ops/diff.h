@@ -16,10 +16,11 @@ namespace weightfs::ops {
 enum class TensorChangeKind {
   added,
   removed,
-  renamed,   // the same bytes under another name
-  changed,   // the same name, dtype and shape; other bytes
-  reshaped,  // the same name and dtype, another shape
-  recast,    // the same name, another dtype
+  renamed,    // the same bytes under another name
+  changed,    // the same name, dtype and shape; other bytes
+  reshaped,   // the same name and dtype, another shape
+  recast,     // the same name, another dtype
+  reordered,  // the same name, dtype and shape; elements in another order, and not compared
 };
 std::string_view change_name(TensorChangeKind kind);
 

@@ -1,6 +1,7 @@
 // Operations on attributes, and those of the whole file system. Permissions are the kernel's to
 // check (default_permissions), so there is no access().
 #include "operations.h"
+#include "setgid.h"
 
 namespace weightfs::mount {
 namespace {
@@ -42,7 +43,12 @@ void get_attributes(Reply reply, Context& context, fuse_ino_t inode, fuse_file_i
 
 void set_attributes(Reply reply, Context& context, fuse_ino_t inode, struct stat* status,
                     int to_set, fuse_file_info* /*info*/) {
-  const auto attributes = context.filesystem.set_attributes(inode, changes_of(*status, to_set));
+  fs::SetAttributes changes = changes_of(*status, to_set);
+  if (changes.size_bytes) {
+    const auto without = mode_without_setgid(reply, context.filesystem, inode);
+    if (without) changes.mode = changes.mode.value_or(*without) & ~std::uint32_t{S_ISGID};
+  }
+  const auto attributes = context.filesystem.set_attributes(inode, changes);
   reply_attributes(std::move(reply), attributes);
 }
 

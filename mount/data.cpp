@@ -1,6 +1,7 @@
 // Reading and writing: the bytes go to and from the file system without a copy of ours.
 #include "handle.h"
 #include "operations.h"
+#include "setgid.h"
 
 namespace weightfs::mount {
 namespace {
@@ -47,6 +48,7 @@ void write(Reply reply, Context& context, fuse_ino_t /*inode*/, fuse_bufvec* sou
   const auto written = write_buffers(context.filesystem, handle_of(info),
                                      static_cast<std::uint64_t>(offset), *source);
   if (!written) return reply.error(written.error().code);
+  drop_setgid(reply, context.filesystem, handle_of(info));
   reply.written(*written);
 }
 

@@ -6,6 +6,7 @@
 #include "channel.h"
 #include "handle.h"
 #include "operations.h"
+#include "setgid.h"
 
 namespace weightfs::mount {
 namespace {
@@ -116,9 +117,11 @@ void allocate(Reply reply, Context& context, fuse_ino_t /*inode*/, int mode, off
               off_t length, fuse_file_info* info) {
   const auto kind = allocate_kind_of(mode);
   if (!kind) return reply.error(kind.error().code);
-  reply.status(context.filesystem.allocate(handle_of(info), *kind,
-                                           static_cast<std::uint64_t>(offset),
-                                           static_cast<std::uint64_t>(length)));
+  const Status allocated =
+      context.filesystem.allocate(handle_of(info), *kind, static_cast<std::uint64_t>(offset),
+                                  static_cast<std::uint64_t>(length));
+  if (allocated) drop_setgid(reply, context.filesystem, handle_of(info));
+  reply.status(allocated);
 }
 
 // The kernel answers the other origins itself.
@@ -142,6 +145,7 @@ void copy_range(Reply reply, Context& context, fuse_ino_t /*source*/, off_t sour
        .target_offset_bytes = static_cast<std::uint64_t>(target_offset),
        .length_bytes = length});
   if (!copied) return reply.error(copied.error().code);
+  if (*copied > 0) drop_setgid(reply, context.filesystem, handle_of(target_info));
   reply.written(*copied);
 }
 

@@ -1,9 +1,9 @@
 // Extended attributes. All namespaces go to the file system as they are; the kernel has checked who
 // may use them.
-#include <sys/stat.h>
 #include <sys/xattr.h>
 
 #include "operations.h"
+#include "setgid.h"
 #include "weightfs/ops/control.h"
 #include "weightfs/ops/file_storage.h"
 
@@ -25,20 +25,12 @@ Result<fs::XattrMode> mode_of(int flags) {
   }
 }
 
-// Whether a change of the mode by this caller takes the setgid bit, as chmod(2) has it. The kernel
-// decides that for chmod; for an ACL it can tell only a newer protocol than libfuse 3.14 speaks.
-bool drops_setgid(const Reply& reply, Context& context, fuse_ino_t inode) {
-  if (reply.caller().uid == 0) return false;
-  const auto attributes = context.filesystem.get_attributes(inode);
-  const bool is_set = attributes && (attributes->mode & S_ISGID) != 0;
-  return is_set && !reply.caller_is_in_group(attributes->gid);
-}
-
 Status set(const Reply& reply, Context& context, fuse_ino_t inode, std::string_view name,
            ByteSpan value, int flags) {
   if (inode == fs::kRootInode && name == ops::kSyncXattr) return context.filesystem.sync_all();
   WEIGHTFS_ASSIGN(const fs::XattrMode mode, mode_of(flags));
-  const bool drops = name == kAccessAclName && drops_setgid(reply, context, inode);
+  const bool drops =
+      name == kAccessAclName && mode_without_setgid(reply, context.filesystem, inode).has_value();
   return context.filesystem.set_xattr(inode, name, value, mode, drops);
 }
 

@@ -195,6 +195,27 @@ Status Filesystem::allocate(Handle handle, AllocateKind kind, std::uint64_t offs
   return {};
 }
 
+std::optional<std::uint32_t> Filesystem::setgid_group(Handle handle) {
+  const auto file = impl_->handles.get(handle);
+  if (!file) return std::nullopt;
+  const Node& node = *(*file)->node;
+  const std::shared_lock guard(node.mutex);
+  if ((node.record.mode & S_ISGID) == 0) return std::nullopt;
+  return node.record.gid;
+}
+
+void Filesystem::drop_setgid(Handle handle) {
+  const auto file = impl_->handles.get(handle);
+  if (!file) return;
+  Node& node = *(*file)->node;
+  const std::unique_lock guard(node.mutex);
+  if (node.removed) return;
+  node.record.mode &= ~static_cast<std::uint32_t>(S_ISGID);
+  tree::Change change(*impl_->tree);
+  impl_->put_record(change, node);
+  impl_->tree->apply(std::move(change));
+}
+
 Status Filesystem::flush(Handle handle) {
   WEIGHTFS_ASSIGN(const auto file, impl_->handles.get(handle));
   const std::unique_lock guard(file->node->mutex);

@@ -102,9 +102,10 @@ TEST_F(PosixOwners, ChownClearsSetuidAndSetgidOfProgramsOnly) {
   EXPECT_EQ(mode_of(directory), 06755U);
 }
 
-TEST_F(PosixOwners, EveryKindOfWriteByAStrangerClearsSetuidAndSetgid) {
-  using Change = std::function<int(int fd)>;
-  const std::vector<std::pair<const char*, Change>> changes = {
+// Everything that changes the content of an open file, by its name.
+using ContentChange = std::pair<const char*, std::function<int(int fd)>>;
+const std::vector<ContentChange>& content_changes() {
+  static const std::vector<ContentChange> changes = {
       {"write", [](int fd) { return error_of(::write(fd, "x", 1)); }},
       {"ftruncate to less", [](int fd) { return error_of(::ftruncate(fd, 1)); }},
       {"ftruncate to more", [](int fd) { return error_of(::ftruncate(fd, 100'000)); }},
@@ -114,18 +115,48 @@ TEST_F(PosixOwners, EveryKindOfWriteByAStrangerClearsSetuidAndSetgid) {
          return error_of(::fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 2));
        }},
       {"zero", [](int fd) { return error_of(::fallocate(fd, FALLOC_FL_ZERO_RANGE, 0, 2)); }},
+      {"copy_file_range",
+       [](int fd) {
+         const UniqueFd source(
+             ::open(("/proc/self/fd/" + std::to_string(fd)).c_str(), O_RDONLY | O_CLOEXEC));
+         off64_t from = 0;
+         off64_t to = 4;
+         return source ? error_of(::copy_file_range(source.get(), &from, fd, &to, 2, 0)) : errno;
+       }},
   };
-  for (const auto& [name, change] : changes) {
-    const std::string path = make_file("file", "content");
-    ASSERT_EQ(::chmod(path.c_str(), 06777), 0);
-    EXPECT_EQ(as(kStranger,
-                 [&] {
-                   const UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
-                   return fd ? change(fd.get()) : errno;
-                 }),
-              0)
-        << name;
-    EXPECT_EQ(mode_of(path), 0777U) << name;
+  return changes;
+}
+
+// The mode of a file of kOwner's that had `mode` and was changed by `user`.
+std::uint32_t mode_after_change(const std::string& path, mode_t mode, const User& user,
+                                const ContentChange& change) {
+  EXPECT_EQ(::chown(path.c_str(), kOwner.uid, kOwner.gid), 0);
+  EXPECT_EQ(::chmod(path.c_str(), mode), 0);
+  const int outcome = as(user, [&] {
+    const UniqueFd fd(::open(path.c_str(), O_RDWR | O_CLOEXEC));
+    return fd ? change.second(fd.get()) : errno;
+  });
+  EXPECT_EQ(outcome, 0) << change.first;
+  return must_stat(path).st_mode & 07777U;
+}
+
+TEST_F(PosixOwners, EveryKindOfWriteByAStrangerClearsSetuidAndSetgid) {
+  const std::string path = make_file("file", "content");
+  for (const ContentChange& change : content_changes()) {
+    for (const mode_t mode : {06777U, 06666U, 06766U, 02777U, 02666U}) {
+      EXPECT_EQ(mode_after_change(path, mode, kStranger, change), mode & 0777U)
+          << change.first << " of " << std::oct << mode;
+    }
+  }
+}
+
+TEST_F(PosixOwners, AWriteByAMemberOfTheGroupLeavesSetgidWhereItMakesNoProgram) {
+  const std::string path = make_file("file", "content");
+  const User member{.uid = kStranger.uid, .gid = kStranger.gid, .groups = {1, kOwner.gid}};
+  for (const ContentChange& change : content_changes()) {
+    EXPECT_EQ(mode_after_change(path, 02666, member, change), 02666U) << change.first;
+    EXPECT_EQ(mode_after_change(path, 06666, member, change), 02666U) << change.first;
+    EXPECT_EQ(mode_after_change(path, 02676, member, change), 0676U) << change.first;
   }
 }
 

@@ -127,6 +127,10 @@ class Filesystem {
                                  const FillDescriptor& fill);
   Status allocate(Handle handle, AllocateKind kind, std::uint64_t offset_bytes,
                   std::uint64_t length_bytes);
+  // The group of a file that has the setgid bit. Who changed the content without being in that
+  // group takes the bit away with drop_setgid(), as write(2) has it.
+  std::optional<std::uint32_t> setgid_group(Handle handle);
+  void drop_setgid(Handle handle);
   Result<std::uint64_t> seek(Handle handle, std::uint64_t offset_bytes, SeekKind kind);
   Result<std::uint64_t> copy_range(const CopyRange& range);
   // close(2): reports an error that a background seal or commit met since the last report.

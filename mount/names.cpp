@@ -74,14 +74,17 @@ void remove_directory(Reply reply, Context& context, fuse_ino_t parent, const ch
 
 void rename(Reply reply, Context& context, fuse_ino_t old_parent, const char* old_name,
             fuse_ino_t new_parent, const char* new_name, unsigned flags) {
-  constexpr unsigned kKnownFlags = RENAME_NOREPLACE | RENAME_EXCHANGE;
+  constexpr unsigned kKnownFlags = RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT;
   if ((flags & ~kKnownFlags) != 0) return reply.error(Code::invalid);
+  std::optional<fs::Caller> whiteout_owner;
+  if ((flags & RENAME_WHITEOUT) != 0) whiteout_owner = reply.caller();
   reply.status(context.filesystem.rename({.old_parent = old_parent,
                                           .old_name = old_name,
                                           .new_parent = new_parent,
                                           .new_name = new_name,
                                           .no_replace = (flags & RENAME_NOREPLACE) != 0,
-                                          .exchange = (flags & RENAME_EXCHANGE) != 0}));
+                                          .exchange = (flags & RENAME_EXCHANGE) != 0,
+                                          .whiteout_owner = whiteout_owner}));
 }
 
 }  // namespace

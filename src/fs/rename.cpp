@@ -65,6 +65,23 @@ void leave(tree::Change& change, const Side& place) {
   if (place.node->is_directory()) --place.parent->record.link_count;
 }
 
+// Puts a whiteout, an inode of its own, where `place` has lost its name.
+void leave_whiteout(tree::Change& change, const Side& place, InodeNumber inode, const Caller& owner,
+                    const timespec& now) {
+  tree::InodeRecord& directory = place.parent->record;
+  tree::InodeRecord record;
+  record.mode = S_IFCHR;
+  record.link_count = 1;
+  record.uid = owner.uid;
+  record.gid = (directory.mode & S_ISGID) != 0 ? directory.gid : owner.gid;
+  record.atime = record.mtime = record.ctime = record.btime = now;
+  change.put_inode(inode, record);
+  change.put_entry(place.parent->inode, place.name,
+                   {.inode = inode, .type_mode = S_IFCHR, .cookie = directory.next_cookie});
+  ++directory.next_cookie;
+  ++directory.entry_count;
+}
+
 }  // namespace
 
 // Whether `ancestor` is `node` or above it; with names_mutex held.
@@ -80,8 +97,10 @@ static Result<bool> is_above(NodeTable& nodes, InodeNumber ancestor, InodeNumber
 
 Status Filesystem::rename(const RenameOptions& options) {
   if (impl_->options.read_only) return fail(Code::read_only, "mounted read-only");
-  if (options.exchange && options.no_replace)
+  if (options.exchange && (options.no_replace || options.whiteout_owner))
     return fail(Code::invalid, "flags exclude each other");
+  if (options.whiteout_owner && impl_->disk_full)
+    return fail(Code::no_space, "the store's disk is full");
   WEIGHTFS_TRY(check_name(options.old_name));
   WEIGHTFS_TRY(check_name(options.new_name));
   WEIGHTFS_TRY(impl_->prepare_replacement(options));
@@ -134,6 +153,9 @@ Status Filesystem::rename(const RenameOptions& options) {
     } else if (to.node) {
       impl_->drop_link(change, *to.node, now);
       replaced = to.node;
+    }
+    if (options.whiteout_owner) {
+      leave_whiteout(change, from, impl_->ids->next_inode(), *options.whiteout_owner, now);
     }
     from.node->record.ctime = now;
     from.node->parent_hint = options.new_parent;

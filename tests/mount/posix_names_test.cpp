@@ -63,6 +63,26 @@ TEST_F(PosixNames, ExchangeSwapsEveryTypeWithEveryOther) {
   }
 }
 
+TEST_F(PosixNames, RenameLeavesAWhiteoutWhereItIsAskedTo) {
+  for (const FileType type : kFileTypes) {
+    const std::string from = make(type, "from");
+    const std::string to = make_directory("parent") + "/to";
+    const nlink_t links = must_stat(root()).st_nlink;
+    EXPECT_EQ(rename(from, to, RENAME_WHITEOUT | RENAME_EXCHANGE), EINVAL);
+    EXPECT_EQ(rename(from, to, RENAME_WHITEOUT), 0) << name_of(type);
+    const struct stat whiteout = must_stat(from);
+    EXPECT_EQ(whiteout.st_mode, static_cast<mode_t>(S_IFCHR)) << name_of(type);
+    EXPECT_EQ(whiteout.st_rdev, 0U);
+    EXPECT_EQ(whiteout.st_nlink, 1U);
+    EXPECT_EQ(must_stat(root()).st_nlink, type == FileType::directory ? links - 1 : links);
+    EXPECT_TRUE(exists(to));
+    EXPECT_EQ(rename(from, to, RENAME_WHITEOUT | RENAME_NOREPLACE), EEXIST);
+    remove(from);
+    remove(to);
+    remove(at("parent"));
+  }
+}
+
 TEST_F(PosixNames, RenameRefusesWhatCanNotBe) {
   const std::string file = make_file("file");
   const std::string directory = make_directory("directory");

@@ -105,6 +105,9 @@ struct RenameOptions {
   std::string new_name;
   bool no_replace = false;
   bool exchange = false;
+  // Whose whiteout takes the old name's place (a character device 0:0, which overlayfs reads as
+  // "removed"); nothing for none, as with exchange.
+  std::optional<Caller> whiteout_owner = std::nullopt;
 };
 
 struct CopyRange {

@@ -17,7 +17,9 @@
 #include "read_ahead.h"
 #include "session.h"
 #include "stop_signal.h"
+#include "weightfs/base/fd.h"
 #include "weightfs/base/log.h"
+#include "weightfs/ops/control.h"
 #include "weightfs/ops/mount_table.h"
 #include "weightfs/store/directory.h"
 
@@ -27,8 +29,8 @@ namespace {
 using std::chrono_literals::operator""ms;
 using std::chrono_literals::operator""s;
 
-// umount(8) returns while the daemon still seals: a mount that follows waits for the lock for so
-// long.
+// A mount waits so long for whoever has the store's lock, and for a daemon that ends as long as it
+// takes: umount(8) returns while it still seals.
 constexpr auto kLockPatience = 10s;
 constexpr auto kLockInterval = 50ms;
 
@@ -81,12 +83,24 @@ Result<std::unique_ptr<fs::Filesystem>> try_to_open(const Plan& plan) {
   return fs::Filesystem::open(plan.store_path, plan.options.filesystem);
 }
 
+// Whether who has the store's lock is a daemon that serves nobody any more: its control socket went
+// with its mount.
+bool is_held_by_ending_daemon(const std::string& store_path) {
+  if (ops::ControlClient::connect(store_path)) return false;
+  const int holder = store::lock_holder(store_path).value_or(0);
+  if (holder == 0) return true;  // gone by now
+  const auto command = read_whole_file(fmt::format("/proc/{}/cmdline", holder));
+  constexpr std::string_view kMountCommand("\0mount\0", 7);
+  return command && command->find(kMountCommand) != std::string::npos;
+}
+
 Result<std::unique_ptr<fs::Filesystem>> open_filesystem(const Plan& plan) {
   const auto deadline = std::chrono::steady_clock::now() + kLockPatience;
   for (;;) {
     auto opened = try_to_open(plan);
     const bool locked = !opened && opened.error().code == Code::busy;
-    if (!locked || std::chrono::steady_clock::now() > deadline) return opened;
+    const bool late = std::chrono::steady_clock::now() > deadline;
+    if (!locked || (late && !is_held_by_ending_daemon(plan.store_path))) return opened;
     std::this_thread::sleep_for(kLockInterval);
   }
 }

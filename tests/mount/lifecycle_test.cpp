@@ -108,6 +108,18 @@ TEST_F(Lifecycle, APlainUmountKeepsEverything) {
   EXPECT_EQ(read_file(path("f")), content);
 }
 
+// As after umount(8) with much to seal: what has the lock is a daemon, by its command, that serves
+// nobody. Others are waited for 10 s.
+TEST_F(Lifecycle, AMountWaitsForADaemonThatEndsHoweverLongItTakes) {
+  unmount();
+  const ProgramResult result = run_program(
+      {"sh", "-c",
+       "flock -x \"$1/lock\" sh -c 'echo $$ >\"$0/lock\"; sleep 12; : ended' \"$1\" mount "
+       ">/dev/null 2>&1 & sleep 0.5; exec \"$2\" mount \"$1\" \"$3\"",
+       "sh", store(), WEIGHTFS_PROGRAM, mount_point()});
+  EXPECT_EQ(result.exit_status, 0) << result.output;
+}
+
 TEST_F(Lifecycle, ASignalUnmountsAndKeepsEverything) {
   const std::string content = noise(std::size_t{4} << 20, 3);
   write_file(path("f"), content);

@@ -7,8 +7,9 @@
 namespace weightfs::mount {
 
 // Observes the file system for as long as it lives; the session and the file system outlive it.
-// Called with no lock held and never from a request's thread, as the kernel may have to wait for a
-// request to be answered before it can drop what it knows.
+// Called with no lock held. Names are told of never from a request's thread, as the kernel may have
+// to wait for a request to be answered before it can drop what it knows; to drop the attributes of
+// an open file it waits for nothing.
 class Notifier final : public fs::ChangeObserver {
  public:
   Notifier(fs::Filesystem& filesystem, fuse_session* session)

@@ -208,12 +208,15 @@ void Filesystem::drop_setgid(Handle handle) {
   const auto file = impl_->handles.get(handle);
   if (!file) return;
   Node& node = *(*file)->node;
-  const std::unique_lock guard(node.mutex);
-  if (node.removed) return;
-  node.record.mode &= ~static_cast<std::uint32_t>(S_ISGID);
-  tree::Change change(*impl_->tree);
-  impl_->put_record(change, node);
-  impl_->tree->apply(std::move(change));
+  {
+    const std::unique_lock guard(node.mutex);
+    if (node.removed) return;
+    node.record.mode &= ~static_cast<std::uint32_t>(S_ISGID);
+    tree::Change change(*impl_->tree);
+    impl_->put_record(change, node);
+    impl_->tree->apply(std::move(change));
+  }
+  if (ChangeObserver* watching = impl_->observer) watching->attributes_changed(node.inode);
 }
 
 Status Filesystem::flush(Handle handle) {

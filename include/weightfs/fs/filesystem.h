@@ -52,8 +52,9 @@ struct FilesystemOptions {
   unsigned seal_delay_ms = 200;  // how long a closed file stays quiet before it is sealed
 };
 
-// Told, from the file system's own threads with no lock held, of changes that the kernel can't know
-// because they did not come through it (import into a mounted store).
+// Told, with no lock held, of changes that the kernel can't know: those that did not come through
+// it (import into a mounted store), from the file system's own threads, and those that follow from
+// what it asked for (drop_setgid() of an open file), from the caller's.
 class ChangeObserver {
  public:
   virtual ~ChangeObserver() = default;

@@ -75,8 +75,10 @@ void open_directory(Reply reply, Context& context, fuse_ino_t inode, fuse_file_i
   const auto handle = context.filesystem.open_directory(inode, info->flags);
   if (!handle) return reply.error(handle.error().code);
   set_handle(*info, *handle);
-  info->cache_readdir = 1;
-  info->keep_cache = 1;
+  // What the kernel answers from its cache moves no access time.
+  const bool cached = !context.filesystem.options().strict_atime;
+  info->cache_readdir = cached;
+  info->keep_cache = cached;
   if (!reply.opened(*info)) context.filesystem.release(*handle);
 }
 

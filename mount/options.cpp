@@ -28,7 +28,10 @@ constexpr std::array kKernelFlags = std::to_array<std::string_view>(
 // Of fstab and mount(8), with nothing to do here.
 constexpr std::array kIgnored = std::to_array<std::string_view>(
     {"defaults", "auto", "noauto", "user", "users", "nouser", "owner", "group", "nofail", "_netdev",
-     "relatime", "strictatime", "lazytime", "atime", "diratime", "nolazytime", "norelatime"});
+     "lazytime", "nolazytime"});
+// How access times move, with noatime and nodiratime; the kernel moves none for FUSE.
+constexpr std::array kAccessTimes = std::to_array<std::string_view>(
+    {"relatime", "norelatime", "strictatime", "nostrictatime", "atime", "diratime"});
 constexpr std::array kIgnoredPrefixes =
     std::to_array<std::string_view>({"x-", "X-", "comment=", "uhelper=", "helper="});
 
@@ -164,6 +167,15 @@ void add_kernel_flag(Options& options, std::string_view name) {
   if (name != "default_permissions") options.kernel.emplace_back(name);  // always on
 }
 
+void set_access_times(fs::FilesystemOptions& options, std::string_view name) {
+  if (name == "diratime") {
+    options.no_directory_atime = false;
+    return;
+  }
+  if (name == "atime" || name == "strictatime") options.no_atime = false;
+  options.strict_atime = name == "strictatime";
+}
+
 bool is_ignored(std::string_view text) {
   const auto starts = [text](std::string_view prefix) { return text.starts_with(prefix); };
   return text.empty() || contains(kIgnored, text) ||
@@ -173,6 +185,10 @@ bool is_ignored(std::string_view text) {
 Status apply_option(Options& options, std::string_view text) {
   if (contains(kKernelFlags, text)) {
     add_kernel_flag(options, text);
+    return {};
+  }
+  if (contains(kAccessTimes, text)) {
+    set_access_times(options.filesystem, text);
     return {};
   }
   if (is_ignored(text)) return {};

@@ -192,10 +192,11 @@ void Filesystem::Impl::content_changed(Node& node, const timespec& when) {
   mark_dirty(node);
 }
 
-// As relatime of mount(8). With the node's lock held.
+// As relatime of mount(8), or strictatime. With the node's lock held.
 bool Filesystem::Impl::is_atime_due(const Node& node, const timespec& now) const {
   if (options.read_only || options.no_atime) return false;
   if (options.no_directory_atime && node.is_directory()) return false;
+  if (options.strict_atime) return true;
   const auto before = [](const timespec& a, const timespec& b) {
     return std::pair(a.tv_sec, a.tv_nsec) <= std::pair(b.tv_sec, b.tv_nsec);
   };

@@ -92,8 +92,8 @@ bool Filesystem::awaits_first_read(Handle handle) {
   if (!file || !(*file)->readable || (*file)->keeps_atime) return false;
   const Node& node = *(*file)->node;
   const std::shared_lock guard(node.mutex);
-  return node.record.content.size_bytes <= kSmallFileBytes &&
-         impl_->is_atime_due(node, current_time());
+  const bool small = node.record.content.size_bytes <= kSmallFileBytes;
+  return (small || impl_->options.strict_atime) && impl_->is_atime_due(node, current_time());
 }
 
 Result<ReadResult> Filesystem::read(Handle handle, std::uint64_t offset_bytes,

@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 
 #include "mount_test_base.h"
 
@@ -109,6 +110,29 @@ TEST_F(AttributesOfFiles, WritingMovesTheTimes) {
   EXPECT_GE(after.st_ctim.tv_sec, before.st_ctim.tv_sec);
   seal();
   EXPECT_EQ(must_stat(path("f")).st_mtim.tv_sec, after.st_mtim.tv_sec);
+}
+
+TEST_F(AttributesOfFiles, WithStrictatimeEveryOpeningAndReadingMovesTheAccessTime) {
+  ASSERT_EQ(::mkdir(path("dir").c_str(), 0755), 0);
+  write_file(path("large"), noise(std::size_t{3} << 20, 1));
+  seal();
+  unmount();
+  mount("strictatime");
+  for (int round = 0; round < 3; ++round) {
+    for (const char* name : {"f", "large", "dir"}) {
+      const struct stat before = must_stat(path(name));
+      ::usleep(20'000);  // clocks of file systems move on
+      if (S_ISDIR(before.st_mode)) {
+        EXPECT_EQ(std::filesystem::is_empty(path(name)), true);
+      } else {
+        EXPECT_FALSE(read_file(path(name)).empty());
+      }
+      const struct stat after = must_stat(path(name));
+      EXPECT_LT(std::pair(before.st_atim.tv_sec, before.st_atim.tv_nsec),
+                std::pair(after.st_atim.tv_sec, after.st_atim.tv_nsec))
+          << name << ", round " << round;
+    }
+  }
 }
 
 TEST_F(AttributesOfFiles, DuShowsStoredBytes) {

@@ -43,6 +43,21 @@ TEST(Options, TheLastOneWins) {
   EXPECT_EQ(options->filesystem.tier, codec::Tier::fast);
 }
 
+TEST(Options, TheLastWordAboutAccessTimesWins) {
+  const auto strict = parse_options({"noatime", "strictatime"});
+  ASSERT_TRUE(strict);
+  EXPECT_TRUE(strict->filesystem.strict_atime);
+  EXPECT_FALSE(strict->filesystem.no_atime);
+  const auto relative = parse_options({"noatime", "atime", "strictatime", "relatime"});
+  ASSERT_TRUE(relative);
+  EXPECT_FALSE(relative->filesystem.no_atime);
+  EXPECT_FALSE(relative->filesystem.strict_atime);
+  const auto none = parse_options({"strictatime", "noatime", "relatime", "nodiratime", "diratime"});
+  ASSERT_TRUE(none);
+  EXPECT_FALSE(none->filesystem.no_directory_atime);
+  EXPECT_TRUE(none->filesystem.no_atime);
+}
+
 class BadOption : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(BadOption, IsRefusedAndNamed) {

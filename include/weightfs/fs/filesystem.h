@@ -41,7 +41,8 @@ struct FilesystemOptions {
   bool create = true;      // make the store where there is none
   bool read_only = false;  // nothing is written, not even a recovery
   bool no_directory_atime = false;
-  bool no_atime = false;  // reading leaves the access time as it is, otherwise as relatime says
+  bool no_atime = false;      // reading leaves the access time as it is
+  bool strict_atime = false;  // every read that comes here moves it; otherwise as relatime says
   codec::Tier tier = codec::Tier::default_tier;
   bool portable = false;
   VerifyReads verify = VerifyReads::always;
@@ -115,8 +116,8 @@ class Filesystem {
   // An unlinked regular file in `parent`'s file system (O_TMPFILE).
   Result<Created> create_unnamed(InodeNumber parent, std::uint32_t mode, int flags,
                                  const Caller& caller);
-  // Whether the next read moves the access time of this file, which is small: then it is worth to
-  // have it come here instead of being answered from a cache.
+  // Whether the next read moves the access time of this file, and is worth to come here for that
+  // instead of being answered from a cache: with strict_atime, or where the file is small.
   bool awaits_first_read(Handle handle);
   Result<ReadResult> read(Handle handle, std::uint64_t offset_bytes, std::size_t size_bytes);
   // Writes all of `data` or nothing; at the end of the file if the handle was opened with O_APPEND.

@@ -135,6 +135,7 @@ Status Filesystem::Impl::set_live_size(Node& node, std::uint64_t size_bytes) {
   }
   if (node.loan) return set_lent_size(node, size_bytes);
   if (size_bytes != content.size_bytes) {
+    const bool shrinks = size_bytes < content.size_bytes;
     file::set_size(content, size_bytes);
     if (content.recipe_limit_bytes == 0) content.recipe = tree::RecipeId::none;
     // What no crash can bring back may go from the disk at once.
@@ -144,7 +145,7 @@ Status Filesystem::Impl::set_live_size(Node& node, std::uint64_t size_bytes) {
       node.staging.reset();
       content.staging = tree::StagingId::none;
       ++node.epoch;
-    } else if (node.staging && !can_come_back) {
+    } else if (node.staging && !can_come_back && shrinks) {
       const std::uint64_t kept_bytes = content.ranges.empty() ? 0 : size_bytes;
       if (::ftruncate(node.staging->fd(), static_cast<off_t>(kept_bytes)) != 0) {
         log::debug("a staging file kept its size");

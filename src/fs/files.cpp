@@ -1,4 +1,4 @@
-// Open files: reading, writing, allocating.
+// Open files: reading and writing.
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -72,6 +72,8 @@ Result<Filesystem::Created> Filesystem::create_unnamed(InodeNumber parent, std::
   record.mode = (mode & 07777) | S_IFREG;
   record.uid = caller.uid;
   record.gid = caller.gid;
+  WEIGHTFS_ASSIGN(const Attributes directory, get_attributes(parent));
+  if ((directory.mode & S_ISGID) != 0) record.gid = directory.gid;
   record.atime = record.mtime = record.ctime = record.btime = current_time();
   tree::Change change(*impl_->tree);
   WEIGHTFS_TRY(impl_->inherit_acl(change, parent, number, record.mode, caller.umask));
@@ -168,31 +170,6 @@ Result<std::size_t> Filesystem::write_from(Handle handle, std::uint64_t offset_b
   impl_->content_changed(node);
   WEIGHTFS_TRY(impl_->compact_ranges(node));
   return written;
-}
-
-Status Filesystem::allocate(Handle handle, AllocateKind kind, std::uint64_t offset_bytes,
-                            std::uint64_t length_bytes) {
-  WEIGHTFS_ASSIGN(const auto file, impl_->handles.get(handle));
-  if (!file->writable) return fail(Code::bad_handle, "not open for writing");
-  if (length_bytes == 0) return fail(Code::invalid, "nothing to allocate");
-  if (length_bytes > kLargestOffset || offset_bytes > kLargestOffset - length_bytes) {
-    return fail(Code::file_too_large, "the file would be too large");
-  }
-  Node& node = *file->node;
-  const std::unique_lock guard(node.mutex);
-  tree::ContentRecord& content = node.record.content;
-  const std::uint64_t end = offset_bytes + length_bytes;
-  const bool allocates = kind == AllocateKind::allocate || kind == AllocateKind::keep_size;
-  if (allocates) WEIGHTFS_TRY(impl_->staging->check_room(length_bytes));
-  if (node.loan) return impl_->allocate_lent(node, kind, offset_bytes, length_bytes);
-  if (!allocates && offset_bytes < content.size_bytes) {
-    file::mark_range(content, offset_bytes, std::min(end, content.size_bytes),
-                     tree::RangeKind::zero);
-  }
-  const bool grows = kind == AllocateKind::allocate || kind == AllocateKind::zero_range;
-  if (grows && end > content.size_bytes) return impl_->set_live_size(node, end);
-  impl_->content_changed(node);
-  return {};
 }
 
 std::optional<std::uint32_t> Filesystem::setgid_group(Handle handle) {

@@ -91,6 +91,11 @@ struct Filesystem::Impl {
   Status set_lent_size(Node& node, std::uint64_t size_bytes);
   void keep_reserve();
 
+  // allocating.cpp; but for the last with the node's lock held.
+  Status reserve_holes(Node& node, std::uint64_t begin_bytes, std::uint64_t end_bytes);
+  void give_room_back(Node& node, std::uint64_t begin_bytes, std::uint64_t end_bytes);
+  void drop_idle_staging(const NodePointer& node);
+
   // settling.cpp
   void mark_dirty(Node& node);
   // Makes `content` what the tables say of the node; counts follow. With the node's lock and

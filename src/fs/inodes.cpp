@@ -20,7 +20,6 @@ namespace {
 // hole.
 std::uint64_t blocks_of(const Node& node) {
   const tree::ContentRecord& content = node.record.content;
-  if (file::is_sealed(content)) return (content.stored_bytes + 511) / 512;
   std::uint64_t blocks = (content.stored_bytes + 511) / 512;
   struct stat status {};
   if (node.staging && ::fstat(node.staging->fd(), &status) == 0) {
@@ -59,7 +58,7 @@ Attributes Filesystem::Impl::attributes_of(const Node& node) {
   if (node.is_regular()) {
     attributes.size_bytes = record.content.size_bytes;
     attributes.blocks_512 = blocks_of(node);
-    attributes.settled = file::is_sealed(record.content);
+    attributes.settled = file::is_sealed(record.content) && !node.staging;
     if (node.loan) show_loan(node, attributes);
   } else if (node.is_directory()) {
     attributes.size_bytes = 4096;

@@ -35,10 +35,12 @@ int falloc_mode_of(AllocateKind kind) {
 
 }  // namespace
 
-// Only an empty file that nobody else has open: what the kernel has cached of it is nothing.
+// Only an empty file that nobody else has open: what the kernel has cached of it is nothing. With
+// the setgid bit, which a write may take away, not.
 bool Filesystem::Impl::begin_loan(Node& node, const OpenFile& file) {
   if (options.read_only || !file.writable) return false;
   if (node.removed || !node.is_regular() || nodes->handle_count(node) != 1) return false;
+  if ((node.record.mode & S_ISGID) != 0) return false;
   tree::ContentRecord& content = node.record.content;
   const bool is_empty =
       content.size_bytes == 0 && content.ranges.empty() && content.recipe == tree::RecipeId::none;

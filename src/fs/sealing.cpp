@@ -20,7 +20,7 @@ void Filesystem::Impl::queue_seal(const NodePointer& node, std::chrono::millisec
     const std::shared_lock guard(node->mutex);
     const bool sealed = file::is_sealed(node->record.content);
     if (node->removed || node->record.link_count == 0 || !node->is_regular() || sealed) {
-      if (!sealed || node->version == node->settled_version) return;
+      if (!sealed || (node->version == node->settled_version && !node->staging)) return;
     }
   }
   {
@@ -151,7 +151,11 @@ void Filesystem::Impl::seal_node(const NodePointer& node,
                                  const std::function<void(Status)>& finished) {
   Result<SealJob> job = begin_seal(node);
   if (!job) return finished(tl::unexpected(std::move(job.error())));
-  if (!job->wanted) return finished(settle_content(node));
+  if (!job->wanted) {
+    Status settled = settle_content(node);
+    drop_idle_staging(node);
+    return finished(std::move(settled));
+  }
   const SnapshotSource source(std::move(job->snapshot));
   const DirectoryNeighbours neighbours(*this, job->parent);
   file::IngestFile file;

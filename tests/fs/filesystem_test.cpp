@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <filesystem>
 #include <set>
 
 #include "harness.h"
@@ -56,6 +57,68 @@ TEST(Filesystem, KeepsAnUnlinkedFileWhileItIsOpen) {
   EXPECT_EQ(fs.read(handle, 0, 100), "content and more");
   fs->release(handle);
   EXPECT_FALSE(fs->get_attributes(file));
+}
+
+TEST(Filesystem, AnUnnamedFileHasTheGroupOfItsSetgidDirectory) {
+  Harness fs;
+  const Caller caller{.uid = 3, .gid = 4, .umask = 022};
+  const InodeNumber plain = must(fs->make_directory(kRootInode, "plain", 0755, {})).inode;
+  const InodeNumber shared = must(fs->make_directory(kRootInode, "shared", 02775, {})).inode;
+  SetAttributes changes;
+  changes.gid = 7;
+  must(fs->set_attributes(shared, changes));
+  EXPECT_EQ(must(fs->create_unnamed(plain, 0666, O_RDWR, caller)).attributes.gid, 4U);
+  EXPECT_EQ(must(fs->create_unnamed(shared, 0666, O_RDWR, caller)).attributes.gid, 7U);
+}
+
+TEST(Filesystem, GivesReservedRoomBackWhenTheFileIsClosed) {
+  constexpr std::uint64_t kReservedBytes = std::uint64_t{8} << 20;
+  Harness fs;
+  const InodeNumber empty = fs.make_file("empty", "");
+  const std::string content = random_text(300'000, 6);
+  const InodeNumber sealed = fs.make_file("sealed", content);
+  must(fs->sync_all());
+  for (const InodeNumber file : {empty, sealed}) {
+    const std::uint64_t blocks_before = must(fs->get_attributes(file)).blocks_512;
+    const Handle handle = must(fs->open_file(file, O_RDWR));
+    must(fs->allocate(handle, AllocateKind::keep_size, 0, kReservedBytes));
+    EXPECT_GE(must(fs->get_attributes(file)).blocks_512, (kReservedBytes - 300'000) / 512);
+    must(fs->sync(handle));
+    EXPECT_GE(must(fs->get_attributes(file)).blocks_512, (kReservedBytes - 300'000) / 512);
+    fs->release(handle);
+    must(fs->sync_all());
+    EXPECT_EQ(must(fs->get_attributes(file)).blocks_512, blocks_before);
+  }
+  EXPECT_EQ(fs.read_all(sealed), content);
+  EXPECT_TRUE(std::filesystem::is_empty(fs.store_path() + "/staging"));
+}
+
+TEST(Filesystem, GivesPunchedRoomBackAtOnceAndReservesWhatIsZeroed) {
+  constexpr std::uint64_t kUnit = std::uint64_t{1} << 20;
+  Harness fs;
+  const InodeNumber file = fs.make_file("a", "");
+  const Handle handle = must(fs->open_file(file, O_RDWR));
+  const std::string content = random_text(3 * kUnit, 8);
+  must(fs->write(handle, 0, bytes_of(content)));
+  const std::uint64_t full = must(fs->get_attributes(file)).blocks_512;
+  must(fs->allocate(handle, AllocateKind::punch_hole, kUnit, kUnit));
+  EXPECT_EQ(must(fs->get_attributes(file)).blocks_512, full - kUnit / 512);
+  must(fs->allocate(handle, AllocateKind::zero_range, kUnit - 1, kUnit + 2));
+  EXPECT_EQ(must(fs->get_attributes(file)).blocks_512, full);
+  std::string expected = content;
+  expected.replace(kUnit - 1, kUnit + 2, kUnit + 2, '\0');
+  EXPECT_EQ(fs.read(handle, 0, expected.size()), expected);
+  fs->release(handle);
+}
+
+TEST(Filesystem, ReservesNothingForBytesThatAreThere) {
+  Harness fs;
+  const InodeNumber file = fs.make_file("a", random_text(2'000'000, 7));
+  must(fs->sync_all());
+  const Handle handle = must(fs->open_file(file, O_RDWR));
+  must(fs->allocate(handle, AllocateKind::allocate, 0, 2'000'000));
+  EXPECT_TRUE(std::filesystem::is_empty(fs.store_path() + "/staging"));
+  fs->release(handle);
 }
 
 TEST(Filesystem, OverlaysASealedFileWithWhatIsWritten) {

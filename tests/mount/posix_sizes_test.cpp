@@ -109,6 +109,32 @@ TEST_F(PosixSizes, HolesAndDataAreFoundInWholeBlocks) {
   EXPECT_EQ(::lseek(fd_.get(), 39 * 4096, SEEK_HOLE), 40 * 4096);
 }
 
+TEST_F(PosixSizes, BlocksFollowWhatIsAllocatedPunchedAndZeroed) {
+  constexpr off_t kUnit = 1 << 20;
+  const UniqueFd fd = must_open(at("file"), O_CREAT | O_RDWR);
+  const auto allocated_bytes = [&fd] {
+    struct stat status {};
+    EXPECT_EQ(::fstat(fd.get(), &status), 0);
+    return status.st_blocks * 512;
+  };
+  ASSERT_EQ(::fallocate(fd.get(), FALLOC_FL_KEEP_SIZE, 0, 3 * kUnit), 0);
+  const off_t reserved = allocated_bytes();
+  EXPECT_GE(reserved, 3 * kUnit);
+  ASSERT_EQ(::fallocate(fd.get(), 0, 0, 3 * kUnit), 0);
+  EXPECT_EQ(allocated_bytes(), reserved);
+  const std::string content = noise(3 * kUnit, 1);
+  ASSERT_EQ(::pwrite(fd.get(), content.data(), content.size(), 0), 3 * kUnit);
+  EXPECT_EQ(allocated_bytes(), reserved);
+  ASSERT_EQ(::fallocate(fd.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, kUnit, kUnit), 0);
+  EXPECT_EQ(allocated_bytes(), reserved - kUnit);
+  ASSERT_EQ(::fallocate(fd.get(), FALLOC_FL_ZERO_RANGE, kUnit - 1, kUnit + 2), 0);
+  EXPECT_EQ(allocated_bytes(), reserved);
+  ASSERT_EQ(::ftruncate(fd.get(), kUnit), 0);
+  EXPECT_EQ(allocated_bytes(), reserved - 2 * kUnit);
+  const std::string kept = content.substr(0, kUnit - 1) + std::string(1, '\0');
+  EXPECT_EQ(read_file(at("file")), kept);
+}
+
 TEST_F(PosixSizes, SeekingOutsideOfTheFileIsRefused) {
   for (const int origin : {SEEK_DATA, SEEK_HOLE}) {
     EXPECT_EQ(seek(7, origin), ENXIO);

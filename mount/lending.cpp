@@ -42,12 +42,15 @@ std::optional<Lending::Loan> Lending::lend(fs::InodeNumber inode, fs::Handle han
   if (!works_) return std::nullopt;
   const bool only_mappings = (flags & kFlagsOfWritesToServe) != 0;
   const bool copies = is_copying(flags, thread);
-  const std::lock_guard guard(mutex_);
-  const auto known = backings_.find(inode);
-  if (known == backings_.end() && (copies || only_mappings)) return std::nullopt;
+  const bool only_reads = (flags & O_ACCMODE) == O_RDONLY;
+  Shard& shard = shard_of(inode);
+  const std::lock_guard guard(shard.mutex);
+  const auto known = shard.backings.find(inode);
+  const bool is_lent = known != shard.backings.end();
+  if (!is_lent && (copies || only_mappings || only_reads)) return std::nullopt;
   const std::optional<int> fd = filesystem_.lend(handle);
   if (!fd) return std::nullopt;
-  if (known != backings_.end()) {
+  if (is_lent) {
     known->second.handles.insert(handle);
     return Loan{.backing_id = known->second.id, .only_mappings = only_mappings};
   }
@@ -58,20 +61,22 @@ std::optional<Lending::Loan> Lending::lend(fs::InodeNumber inode, fs::Handle han
     filesystem_.take_back(handle);
     return std::nullopt;
   }
-  backings_.emplace(inode, Backing{.id = *id, .handles = {handle}});
+  shard.backings.emplace(inode, Backing{.id = *id, .handles = {handle}});
   return Loan{.backing_id = *id};
 }
 
 void Lending::release(fs::InodeNumber inode, fs::Handle handle) {
-  {
-    const std::lock_guard guard(mutex_);
-    const auto known = backings_.find(inode);
-    if (known != backings_.end() && known->second.handles.erase(handle) > 0 &&
-        known->second.handles.empty()) {
-      close_backing(session_fd_, known->second.id);
-      backings_.erase(known);
-    }
+  Shard& shard = shard_of(inode);
+  std::unique_lock guard(shard.mutex);
+  const auto known = shard.backings.find(inode);
+  if (known == shard.backings.end() || known->second.handles.erase(handle) == 0) {
+    guard.unlock();
+  } else if (known->second.handles.empty()) {
+    close_backing(session_fd_, known->second.id);
+    shard.backings.erase(known);
   }
+  // Of a lent handle with the lock held: else the file system would go on lending a file here that
+  // somebody has just opened otherwise.
   filesystem_.release(handle);
 }
 

@@ -1,8 +1,8 @@
 // Which open files the kernel moves the bytes of by itself (FUSE passthrough).
 //
 // Thread-safe. A file's first handle decides: as long as it is lent, every other handle of the file
-// is, with the same backing file. Where the kernel does not take part (before Linux 6.9, a daemon
-// without CAP_SYS_ADMIN) nothing is lent.
+// is, with the same backing file; the kernel fails opens (EIO) that mix. Where the kernel does not
+// take part (before Linux 6.9, a daemon without CAP_SYS_ADMIN) nothing is lent.
 #pragma once
 
 #include <array>
@@ -41,6 +41,13 @@ class Lending {
     std::unordered_set<fs::Handle> handles;
   };
 
+  // The files of some inodes, so that who waits for one file holds few others up.
+  struct Shard {
+    std::mutex mutex;  // protects what follows; before the file system's
+    std::unordered_map<fs::InodeNumber, Backing> backings;
+  };
+
+  Shard& shard_of(fs::InodeNumber inode) { return shards_[inode % shards_.size()]; }
   bool is_copying(int flags, int thread);
 
   // Who has just opened a file for reading: a copy within the mount costs nothing where both its
@@ -54,8 +61,7 @@ class Lending {
   std::atomic<bool> works_;
   int session_fd_ = -1;
   std::array<Reader, 256> readers_;
-  std::mutex mutex_;  // protects what follows; before the file system's
-  std::unordered_map<fs::InodeNumber, Backing> backings_;
+  std::array<Shard, 64> shards_;
 };
 
 }  // namespace weightfs::mount

@@ -3,7 +3,7 @@
 #include <poll.h>
 #include <spawn.h>
 #include <sys/mount.h>
-#include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
@@ -74,9 +74,11 @@ Status sync_by_xattr(const std::string& mount_point) {
 
 }  // namespace
 
+// The kernel asks the daemon for each statvfs(), and answers stat() from what it has kept.
 bool is_dead(const std::string& mount_point) {
-  struct stat status {};
-  return ::stat(mount_point.c_str(), &status) != 0 && (errno == ENOTCONN || errno == ECONNABORTED);
+  struct statvfs status {};
+  return ::statvfs(mount_point.c_str(), &status) != 0 &&
+         (errno == ENOTCONN || errno == ECONNABORTED);
 }
 
 Status detach(const std::string& mount_point, bool lazy) {

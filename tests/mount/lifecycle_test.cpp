@@ -176,6 +176,15 @@ TEST_F(Lifecycle, NewFilesGoThroughTheDaemonWhereThatIsWanted) {
   EXPECT_EQ(read_file(path("new")), content);
 }
 
+TEST_F(Lifecycle, ADeadMountIsFoundWhereTheKernelStillKnowsItsAttributes) {
+  write_file(path("file"), "text");
+  kill_daemon();
+  struct stat status {};
+  ASSERT_EQ(::stat(mount_point().c_str(), &status), 0) << "nothing is kept that could mislead";
+  mount();
+  EXPECT_TRUE(is_running(daemon_pid()));
+}
+
 TEST_F(Lifecycle, ADeadMountCanBeUnmounted) {
   kill_daemon();
   unmount();

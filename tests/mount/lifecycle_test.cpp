@@ -177,7 +177,7 @@ TEST_F(Lifecycle, NewFilesGoThroughTheDaemonWhereThatIsWanted) {
 }
 
 TEST_F(Lifecycle, ADeadMountIsFoundWhereTheKernelStillKnowsItsAttributes) {
-  write_file(path("file"), "text");
+  (void)must_stat(mount_point());
   kill_daemon();
   struct stat status {};
   ASSERT_EQ(::stat(mount_point().c_str(), &status), 0) << "nothing is kept that could mislead";

@@ -45,7 +45,7 @@ Result<Plan> make_plan(const MountRequest& request) {
   WEIGHTFS_ASSIGN(plan.options, parse_options(request.options));
   WEIGHTFS_ASSIGN(plan.store_path, ops::absolute_path(request.store_path));
   WEIGHTFS_ASSIGN(plan.mount_point, ops::absolute_path(request.mount_point));
-  WEIGHTFS_TRY(check_fuse(plan.options.allow_other));
+  WEIGHTFS_TRY(check_fuse(plan.options.allow_other.value_or(false)));
   WEIGHTFS_TRY(prepare_mount_point(plan.mount_point));
   WEIGHTFS_TRY(check_not_mounted(plan.store_path));
   if (plan.store_path.starts_with(plan.mount_point + "/") || plan.store_path == plan.mount_point) {
@@ -106,10 +106,12 @@ Result<std::unique_ptr<fs::Filesystem>> open_filesystem(const Plan& plan) {
 }
 
 // As ext4 mounted by root: devices and setuid programs work unless an option says otherwise, which
-// comes later and wins.
+// comes later and wins, and whom the files' permissions let in may come in.
 std::vector<std::string> kernel_options(const Options& options) {
+  const bool is_root = ::geteuid() == 0;
   std::vector<std::string> all;
-  if (::geteuid() == 0) all = {"dev", "suid"};
+  if (is_root) all = {"dev", "suid"};
+  if (options.allow_other.value_or(is_root)) all.emplace_back("allow_other");
   all.insert(all.end(), options.kernel.begin(), options.kernel.end());
   return all;
 }

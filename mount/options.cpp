@@ -24,7 +24,7 @@ struct OwnOption {
 
 constexpr std::array kKernelFlags = std::to_array<std::string_view>(
     {"rw", "ro", "suid", "nosuid", "dev", "nodev", "exec", "noexec", "async", "sync", "dirsync",
-     "noatime", "nodiratime", "allow_other", "default_permissions"});
+     "noatime", "nodiratime", "allow_other", "noallow_other", "default_permissions"});
 // Of fstab and mount(8), with nothing to do here.
 constexpr std::array kIgnored = std::to_array<std::string_view>(
     {"defaults", "auto", "noauto", "user", "users", "nouser", "owner", "group", "nofail", "_netdev",
@@ -163,7 +163,10 @@ void add_kernel_flag(Options& options, std::string_view name) {
   if (name == "rw") options.filesystem.read_only = false;
   if (name == "noatime") options.filesystem.no_atime = true;
   if (name == "nodiratime") options.filesystem.no_directory_atime = true;
-  if (name == "allow_other") options.allow_other = true;
+  if (name.ends_with("allow_other")) {
+    options.allow_other = name == "allow_other";
+    return;
+  }
   if (name != "default_permissions") options.kernel.emplace_back(name);  // always on
 }
 

@@ -14,8 +14,8 @@ namespace weightfs::mount {
 struct Options {
   fs::FilesystemOptions filesystem;
   ConnectionOptions connection;
-  std::vector<std::string> kernel;  // for mount(2) or fusermount3, as they are
-  bool allow_other = false;
+  std::vector<std::string> kernel;           // for mount(2) or fusermount3, as they are
+  std::optional<bool> allow_other;           // asked for by name, or the default: true for root
   std::optional<std::size_t> read_ahead_kb;  // asked for by name, or the default
   unsigned thread_count = 16;                // requests served at once, at most
 };

@@ -9,7 +9,7 @@ std::string footer() {
          "\nExamples:\n"
          "  weightfs mount /srv/models.store /srv/models\n"
          "  weightfs mount models.store ~/models -o tier=cold,cache_mb=256\n"
-         "  mount -t weightfs /srv/models.store /srv/models -o allow_other\n";
+         "  mount -t weightfs /srv/models.store /srv/models -o nodev\n";
 }
 
 // -o a,b=c -o d: each apart; a backslash keeps a comma.

@@ -59,12 +59,21 @@ TEST_F(AttributesOfFiles, WritingAsAnotherUserClearsSetuid) {
 TEST_F(AttributesOfFiles, PermissionsAreChecked) {
   ASSERT_EQ(::chmod(mount_point().c_str(), 0755), 0);
   ASSERT_EQ(chmod("f", 0600), 0);
-  unmount();
-  mount("allow_other");
   const ProgramResult result = run_program(
       {"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "cat", path("f")});
   EXPECT_EQ(result.exit_status, 1);
   EXPECT_NE(result.output.find("Permission denied"), std::string::npos) << result.output;
+}
+
+TEST_F(AttributesOfFiles, AMountOfRootIsForOthersUnlessAnOptionSaysOtherwise) {
+  ASSERT_EQ(::chmod(mount_point().c_str(), 0755), 0);
+  ASSERT_EQ(chmod("f", 0644), 0);
+  const std::vector<std::string> read_as_other = {
+      "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "cat", path("f")};
+  EXPECT_EQ(run_program(read_as_other).exit_status, 0);
+  unmount();
+  mount("noallow_other");
+  EXPECT_EQ(run_program(read_as_other).exit_status, 1);
 }
 
 TEST_F(AttributesOfFiles, ASetgidDirectoryHandsDownItsGroup) {

@@ -21,8 +21,8 @@ TEST(Options, AreRead) {
                      "portable", "threads=4", "nosplice"});
   ASSERT_TRUE(options);
   EXPECT_TRUE(options->filesystem.read_only);
-  EXPECT_TRUE(options->allow_other);
-  EXPECT_EQ(options->kernel, (std::vector<std::string>{"ro", "allow_other"}));
+  EXPECT_EQ(options->allow_other, true);
+  EXPECT_EQ(options->kernel, (std::vector<std::string>{"ro"}));
   EXPECT_EQ(options->filesystem.tier, codec::Tier::cold);
   EXPECT_EQ(options->filesystem.verify, fs::VerifyReads::sampled);
   EXPECT_EQ(options->filesystem.cache_bytes, std::size_t{7} << 20);

@@ -89,6 +89,7 @@ struct Filesystem::Impl {
   Status allocate_lent(Node& node, AllocateKind kind, std::uint64_t offset_bytes,
                        std::uint64_t length_bytes);
   Status set_lent_size(Node& node, std::uint64_t size_bytes);
+  bool keep_metadata_room();
   void keep_reserve();
 
   // allocating.cpp; but for the last with the node's lock held.
@@ -183,6 +184,7 @@ struct Filesystem::Impl {
   bool stopping = false;
   std::atomic<bool> disk_full{false};  // the last commit found no room
   std::atomic<std::size_t> loan_count{0};
+  std::atomic<bool> has_metadata_room{false};  // taken from the disk for the tables to grow
 
   std::thread commit_thread;
   std::thread seal_thread;

@@ -13,9 +13,13 @@
 #include <cerrno>
 
 #include "impl.h"
+#include "weightfs/tree/room.h"
 
 namespace weightfs::fs {
 namespace {
+
+// How far the tables can grow on a full disk. They use again what a commit has freed.
+constexpr std::uint64_t kMetadataRoomBytes = std::uint64_t{4} << 20;
 
 int falloc_mode_of(AllocateKind kind) {
   switch (kind) {
@@ -47,6 +51,7 @@ bool Filesystem::Impl::begin_loan(Node& node, const OpenFile& file) {
   if (!is_empty || disk_full || staging->is_crowded()) return false;
   if (node.staging && node.staging->was_committed()) return false;
   struct stat status {};
+  if (!has_metadata_room && !keep_metadata_room()) return false;
   if (!staging->keep_reserve() || !ensure_staging(node)) return false;
   if (::fstat(node.staging->fd(), &status) != 0 || status.st_size != 0) return false;
   node.loan = Loan{.seen_atime = status.st_atim, .seen_mtime = status.st_mtim};
@@ -140,12 +145,20 @@ Status Filesystem::Impl::set_lent_size(Node& node, std::uint64_t size_bytes) {
   return {};
 }
 
+// What the reserve's file yields, a writer in the kernel may take before the commit does. So the
+// tables have room of their own, until the file system is closed.
+bool Filesystem::Impl::keep_metadata_room() {
+  has_metadata_room = tree::keep_room(directory.meta_path(), kMetadataRoomBytes).has_value();
+  return has_metadata_room;
+}
+
 // Metadata needs room where lent files have filled the disk.
 void Filesystem::Impl::keep_reserve() {
   if (loan_count == 0) {
     staging->drop_reserve();
-  } else {
-    (void)staging->keep_reserve();  // in the next round, if there is no room now
+  } else {  // in the next round, if there is no room now
+    (void)keep_metadata_room();
+    (void)staging->keep_reserve();
   }
 }
 

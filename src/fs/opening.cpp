@@ -6,6 +6,7 @@
 
 #include "impl.h"
 #include "weightfs/base/log.h"
+#include "weightfs/tree/room.h"
 
 namespace weightfs::fs {
 namespace {
@@ -83,6 +84,7 @@ Status Filesystem::Impl::open_parts() {
 }
 
 Status Filesystem::Impl::recover() {
+  WEIGHTFS_TRY(tree::drop_room(directory.meta_path()));  // of a daemon that was killed
   WEIGHTFS_TRY(remove_orphans());
   WEIGHTFS_TRY(adopt_staging());
   WEIGHTFS_ASSIGN(const tree::Counters counters, tree->counters());
@@ -171,7 +173,9 @@ Status Filesystem::Impl::close() {
   WEIGHTFS_TRY(commit_tables());
   reap_unasked();
   ids->save(/*exact=*/true);
-  return tree->commit();
+  WEIGHTFS_TRY(tree->commit());
+  staging->drop_reserve();
+  return has_metadata_room ? tree::drop_room(directory.meta_path()) : Status();
 }
 
 void Filesystem::set_observer(ChangeObserver* observer) {

@@ -218,5 +218,37 @@ TEST(LendingOnAFullDisk, LeavesRoomForTheMetadata) {
   ::umount2(directory.path().c_str(), MNT_DETACH);
 }
 
+// Each commit that finds no room takes some of the reserve. Who goes on writing takes what is left.
+TEST(LendingOnAFullDisk, AWriterThatDoesNotGiveUpLeavesRoomForTheMetadata) {
+  testing::TemporaryDirectory directory;
+  ASSERT_EQ(::mount("weightfs-test", directory.path().c_str(), "tmpfs", 0, "size=100m"), 0)
+      << "this test mounts a tmpfs, and must be run as root";
+  const std::string store = directory / "store";
+  {
+    const auto filesystem = must(Filesystem::open(store, slow_timers()));
+    const auto made = must(filesystem->create(kRootInode, "file", 0644, O_RDWR, {}));
+    const int fd = filesystem->lend(made.handle).value();
+    const std::string block(4096, 'x');
+    std::uint64_t size = 0;
+    for (int round = 0; round < 200; ++round) {
+      while (write_exactly(fd, size, bytes_of(block))) size += block.size();
+      const auto other =
+          must(filesystem->create(kRootInode, "other" + std::to_string(round), 0644, O_RDWR, {}));
+      filesystem->release(other.handle);
+      ASSERT_TRUE(filesystem->sync(made.handle)) << round;
+    }
+    filesystem->release(made.handle);
+    must(filesystem->unlink(kRootInode, "file"));
+    filesystem->forget(made.attributes.inode, 1);
+    must(filesystem->sync_all());
+    const auto next = must(filesystem->create(kRootInode, "next", 0644, O_RDWR, {}));
+    must(filesystem->write(next.handle, 0, bytes_of(block)));
+    filesystem->release(next.handle);
+    must(filesystem->sync_all());
+  }
+  expect_clean(store);
+  ::umount2(directory.path().c_str(), MNT_DETACH);
+}
+
 }  // namespace
 }  // namespace weightfs::fs

@@ -58,12 +58,8 @@ void Filesystem::Impl::give_room_back(Node& node, std::uint64_t begin_bytes,
 void Filesystem::Impl::drop_idle_staging(const NodePointer& node) {
   if (nodes->writer_count(*node) != 0) return;
   const std::unique_lock guard(node->mutex);
-  tree::ContentRecord& content = node->record.content;
-  if (node->loan || !node->staging || file::has_staged_bytes(content)) return;
-  const tree::StagingId id = std::exchange(content.staging, tree::StagingId::none);
-  node->staging.reset();
-  ++node->epoch;
-  if (node->committed.staging != id) discard_staging(id);  // or the commit that lets go of it does
+  if (node->loan || !node->staging || file::has_staged_bytes(node->record.content)) return;
+  drop_staging(*node);
 }
 
 Status Filesystem::allocate(Handle handle, AllocateKind kind, std::uint64_t offset_bytes,

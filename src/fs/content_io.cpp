@@ -126,6 +126,13 @@ Status Filesystem::Impl::ensure_staging(Node& node) {
   return {};
 }
 
+void Filesystem::Impl::drop_staging(Node& node) {
+  const tree::StagingId id = std::exchange(node.record.content.staging, tree::StagingId::none);
+  node.staging.reset();
+  ++node.epoch;
+  if (node.committed.staging != id) discard_staging(id);  // or the commit that lets go of it does
+}
+
 Status Filesystem::Impl::set_live_size(Node& node, std::uint64_t size_bytes) {
   if (size_bytes > kLargestFileBytes)
     return fail(Code::file_too_large, "the file would be too large");
@@ -142,9 +149,7 @@ Status Filesystem::Impl::set_live_size(Node& node, std::uint64_t size_bytes) {
     const bool can_come_back = node.staging && node.staging->was_committed();
     if (can_come_back && size_bytes == 0) {
       // What is written next goes elsewhere, so that a crash finds the old content or the new one.
-      node.staging.reset();
-      content.staging = tree::StagingId::none;
-      ++node.epoch;
+      drop_staging(node);
     } else if (node.staging && !can_come_back && shrinks) {
       const std::uint64_t kept_bytes = content.ranges.empty() ? 0 : size_bytes;
       if (::ftruncate(node.staging->fd(), static_cast<off_t>(kept_bytes)) != 0) {

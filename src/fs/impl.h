@@ -71,6 +71,7 @@ struct Filesystem::Impl {
   Status read_pieces(Node& node, std::uint64_t begin, std::uint64_t end, ReadResult& result);
   Result<std::shared_ptr<const file::RecipeView>> recipe_of(Node& node);
   Status ensure_staging(Node& node);
+  void drop_staging(Node& node);  // of which no byte is live
   Status set_live_size(Node& node, std::uint64_t size_bytes);
   Status compact_ranges(Node& node);
   void content_changed(Node& node);  // times, version, and the dirty set

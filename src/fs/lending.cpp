@@ -71,16 +71,11 @@ bool Filesystem::Impl::end_loan(const OpenFile& file) {
   if (node.loan->handle_count > 0) return false;
   node.loan.reset();
   --loan_count;
-  tree::ContentRecord& content = node.record.content;
-  if (content.size_bytes > 0) {
+  if (node.record.content.size_bytes > 0) {
     ++node.version;  // stores into mappings may have left no other trace
     mark_dirty(node);
   } else {
-    // What the tables still name goes when they no longer do.
-    if (node.committed.staging != content.staging) discard_staging(content.staging);
-    content.staging = tree::StagingId::none;
-    node.staging.reset();
-    ++node.epoch;
+    drop_staging(node);
   }
   return true;
 }
